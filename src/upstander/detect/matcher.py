@@ -1,0 +1,92 @@
+"""All patterns as one Hyperscan database: a text's views in, the patterns that fire and their spans out."""
+
+from __future__ import annotations
+
+import re
+
+import hyperscan
+import msgspec
+
+from upstander.detect.normalise import Views, align
+from upstander.detect.packs import PackError, PackSet, Pattern
+
+
+class Hit(msgspec.Struct, frozen=True, gc=False):
+    """A pattern that fired: which, in which view, and where in the original text (character offsets)."""
+
+    pattern: Pattern
+    view: str
+    start: int
+    end: int
+    groups: dict[str, str]
+
+
+class Matcher:
+    """Scans texts for every pattern of a pack set at once. Not for use from several threads at a time."""
+
+    def __init__(self, packs: PackSet) -> None:
+        self.packs = packs
+        self._found: list[int] = []
+        self._spans = [re.compile(pattern.expression.encode()) for pattern in packs.patterns]
+        self._unless = [tuple(re.compile(u.encode()) for u in pattern.unless) for pattern in packs.patterns]
+        self._database = self._compile() if packs.patterns else None
+
+    def _compile(self) -> hyperscan.Database:
+        database = hyperscan.Database()
+        expressions = [pattern.expression.encode() for pattern in self.packs.patterns]
+        ids = list(range(len(expressions)))
+        try:
+            database.compile(expressions=expressions, ids=ids, flags=[hyperscan.HS_FLAG_SINGLEMATCH] * len(ids))
+        except hyperscan.error as error:
+            raise self._blame(error) from None
+        return database
+
+    def _blame(self, error: Exception) -> PackError:
+        """Find which pattern the compiler refused: Hyperscan only says that one of them is bad."""
+        for pattern in self.packs.patterns:
+            try:
+                hyperscan.Database().compile(expressions=[pattern.expression.encode()], ids=[0], flags=[0])
+            except hyperscan.error as single:
+                reason = f"the pattern of `{pattern.name}` cannot be compiled ({single})"
+                return PackError(pattern.name, 1, reason, "Look-around and back-references are not available.")
+        return PackError("packs", 1, f"the packs cannot be compiled together ({error})", "Use fewer patterns.")
+
+    def _on_match(self, identifier: int, start: int, end: int, flags: int, context: object) -> None:
+        self._found.append(identifier)
+
+    def scan(self, text: str, views: Views, who: str) -> list[Hit]:
+        """The patterns for ``who`` (``viewer`` or ``host``) that fire on a text, in the packs' order."""
+        if self._database is None:
+            return []
+        found = self._found
+        found.clear()
+        data = "\n".join((views.raw, *views.folded)) if views.folded else views.raw
+        self._database.scan(data.encode("utf-8", "replace"), match_event_handler=self._on_match)
+        if not found:
+            return []
+        hits = []
+        for identifier in sorted(found):
+            pattern = self.packs.patterns[identifier]
+            if pattern.who in (who, "anyone"):
+                hit = self._locate(identifier, pattern, text, views)
+                if hit is not None:
+                    hits.append(hit)
+        return hits
+
+    def _locate(self, identifier: int, pattern: Pattern, text: str, views: Views) -> Hit | None:
+        """Where the pattern fires. None when it only fired across two views, or an ``unless`` calls it off."""
+        expression = self._spans[identifier]
+        for index, view in enumerate((views.raw, *views.folded)):
+            data = view.encode("utf-8", "replace")
+            match = expression.search(data)
+            if match is None:
+                continue
+            if any(unless.search(data) for unless in self._unless[identifier]):
+                return None
+            first = len(data[: match.start()].decode("utf-8", "replace"))
+            last = len(data[: match.end()].decode("utf-8", "replace"))
+            offsets = align(text, view)
+            start, end = (offsets[first], offsets[last - 1] + 1) if offsets else (0, len(text))
+            groups = {name: value.decode("utf-8", "replace") for name, value in match.groupdict().items() if value}
+            return Hit(pattern, "folded" if index else "raw", start, end, groups)
+        return None
