@@ -1,0 +1,130 @@
+"""What a text shows: tactics when a viewer wrote it, disclosures and distress when the host did."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+import phonenumbers
+
+from upstander.detect.matcher import Hit, Matcher
+from upstander.detect.normalise import Views, views
+from upstander.detect.packs import PackSet
+from upstander.model.signal import Signal
+from upstander.model.vocabulary import AgeBand, Exposure, Tactic, band_of_age
+
+#: Added to a signal whose words were hidden with invisible characters: nobody does that by accident.
+EVASION_BONUS = 0.5
+#: Factor on what is addressed to another viewer ("@name …") and not to the host.
+ASIDE = 0.4
+#: A phone number offered by a viewer asks the host to leave the platform.
+PHONE_STRENGTH = 2.4
+
+_TACTICS = frozenset(str(tactic) for tactic in Tactic)
+_MENTION = re.compile(r"\s*@([\w.\-]{1,64})")
+#: Cheap test before the (slow) phone number parser: at least seven digits, with what people put between them.
+_DIGITS = re.compile(r"(?:\d[\s().\-/]{0,3}){7}")
+#: Regions in which a number without a country code is tried.
+PHONE_REGIONS = ("GB", "US")
+
+_NUMBER_WORDS = dict(
+    one=1, two=2, three=3, four=4, five=5, six=6, seven=7, eight=8, nine=9, ten=10, eleven=11, twelve=12, thirteen=13,
+    fourteen=14, fifteen=15, sixteen=16, seventeen=17, eighteen=18, nineteen=19, twenty=20,
+)  # fmt: skip
+
+
+class HostText(msgspec.Struct, frozen=True, gc=False):
+    """What the host's own words show: exposures, and the age band they stated (None: none)."""
+
+    signals: tuple[Signal, ...] = ()
+    band: AgeBand | None = None
+
+
+_NOTHING = HostText()
+
+
+class TextDetector:
+    """Reads texts with one pack set. Pure: the same text always gives the same signals."""
+
+    def __init__(self, packs: PackSet) -> None:
+        self.matcher = Matcher(packs)
+
+    @property
+    def packs(self) -> PackSet:
+        """The packs in force."""
+        return self.matcher.packs
+
+    def viewer(self, text: str, host: str, confidence: float = 1.0) -> list[Signal]:
+        """Tactics in a text that a viewer wrote (or said): at most one signal a tactic, the strongest."""
+        seen = views(text)
+        hits = self.matcher.scan(text, seen, "viewer")
+        phone = _phone(text)
+        if not hits and phone is None:
+            return []
+        factor = confidence
+        mention = _MENTION.match(text)
+        if mention is not None and mention.group(1).lower() != host.lower():
+            factor *= ASIDE
+        best: dict[str, Signal] = {}
+        for hit in hits:
+            _keep(best, _signal(hit, seen, factor))
+        if phone is not None:
+            note = "offers a phone number"
+            _keep(best, Signal(Tactic.OFF_PLATFORM, PHONE_STRENGTH * factor, "phone", *phone, "raw", note))
+        return list(best.values())
+
+    def host(self, text: str, confidence: float = 1.0) -> HostText:
+        """Exposures in a text that the host wrote or said."""
+        seen = views(text)
+        hits = self.matcher.scan(text, seen, "host")
+        phone = _phone(text)
+        if not hits and phone is None:
+            return _NOTHING
+        best: dict[str, Signal] = {}
+        band: AgeBand | None = None
+        for hit in hits:
+            if hit.pattern.label == Exposure.STATED_AGE:
+                years = _years(hit)
+                if years is None or years >= 18:
+                    continue
+                stated = band_of_age(years)
+                band = stated if band is None else band
+            _keep(best, _signal(hit, seen, confidence))
+        if phone is not None:
+            note = "gives a phone number"
+            _keep(best, Signal(Exposure.DISCLOSED_CONTACT, 1.0, "phone", *phone, "raw", note))
+        return HostText(tuple(best.values()), band)
+
+
+def _signal(hit: Hit, seen: Views, factor: float) -> Signal:
+    pattern = hit.pattern
+    label: Tactic | Exposure
+    strength = pattern.strength * factor
+    if pattern.label in _TACTICS:
+        label = Tactic(pattern.label)
+        if seen.hidden and hit.view == "folded":
+            strength += EVASION_BONUS * factor
+    else:
+        label = Exposure(pattern.label)
+    return Signal(label, strength, pattern.name, hit.start, hit.end, hit.view)
+
+
+def _keep(best: dict[str, Signal], signal: Signal) -> None:
+    known = best.get(signal.label)
+    if known is None or signal.strength > known.strength:
+        best[signal.label] = signal
+
+
+def _years(hit: Hit) -> int | None:
+    digits = hit.groups.get("age", "")
+    return int(digits) if digits.isdigit() else _NUMBER_WORDS.get(hit.groups.get("word", ""))
+
+
+def _phone(text: str) -> tuple[int, int] | None:
+    """Where a valid phone number stands in a text, if one does."""
+    if _DIGITS.search(text) is None:
+        return None
+    for region in PHONE_REGIONS:
+        for match in phonenumbers.PhoneNumberMatcher(text, region):
+            return match.start, match.end
+    return None

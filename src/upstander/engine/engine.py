@@ -1,0 +1,358 @@
+"""The engine: one event in, at most one decision out. State is plain data and can be moved anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from upstander.detect import audience as crowd
+from upstander.detect.text import HostText, TextDetector
+from upstander.engine import belief, explain, viewers
+from upstander.engine.assessment import Assessment, Policy
+from upstander.engine.clock import tick, tick_engine
+from upstander.engine.exposures import CHILD_BANDS, active_exposures, factor_of, learn_band, set_exposure
+from upstander.engine.lifecycle import open_broadcast, pair_of, touch
+from upstander.engine.state import Broadcast, EngineState, Pair, decode_state, encode_state
+from upstander.model import events as wire
+from upstander.model.decision import Asked, Decision, Reason
+from upstander.model.order import Order
+from upstander.model.signal import Signal
+from upstander.model.vocabulary import REVERSE, AgeSource, Exposure, Intervention, Level, Tactic
+
+#: Changes whenever the same events could give other decisions; part of every decision's versions.
+ENGINE_VERSION = "1"
+
+#: Late events still count for this long after the end; then the broadcast's state is released.
+GRACE_MS = 60_000
+EVENTS_KEPT = 8
+SEVERE = frozenset({Tactic.SEXUALISED_REQUEST, Tactic.THREAT, Tactic.MEET_UP})
+#: A voice in the stream that is not the host's has no account: this stands for it.
+VOICE = "\x00voice"
+
+
+class Engine:
+    """Watches any number of broadcasts.
+
+    ``observe`` is pure with respect to the outside: no clock, no I/O, no randomness. The same events in the same
+    order, from the same snapshot, give the same decisions bit for bit.
+    """
+
+    def __init__(self, detector: TextDetector, policy: Policy) -> None:
+        self.state = EngineState()
+        self.configure(detector, policy)
+        self._handlers: dict[type, Callable[[Any, Broadcast], Decision | None]] = {
+            wire.Comment: self._comment,
+            wire.Joined: self._joined,
+            wire.Left: self._left,
+            wire.Reaction: self._quiet,
+            wire.Gift: self._gift,
+            wire.Followed: self._followed,
+            wire.Invite: self._invite,
+            wire.UserReport: self._user_report,
+            wire.Speech: self._speech,
+            wire.Frame: self._frame,
+            wire.Verdict: self._quiet,
+            wire.BroadcastStarted: self._started,
+            wire.BroadcastEnded: self._ended,
+        }
+
+    def configure(self, detector: TextDetector, policy: Policy) -> None:
+        """Use other packs or another policy from the next event on; what is believed stays."""
+        self._detector = detector
+        self._policy = policy
+        self.versions = {"engine": ENGINE_VERSION, "packs": detector.packs.hash[:16], "policy": policy.hash[:16]}
+
+    # -- the interface -------------------------------------------------------------------------------------------
+
+    def observe(self, event: wire.AnyEvent) -> Decision | None:
+        """What to make of one event; ``None`` when there is nothing to say about it."""
+        state = self.state
+        at = event.at_ms
+        tick_engine(state, at)
+        state.observed += 1
+        broadcast = state.broadcasts.get(event.broadcast)
+        if broadcast is None:
+            if event.broadcast in state.ended and type(event) is not wire.BroadcastStarted:
+                return None
+            broadcast = open_broadcast(state, event.broadcast)
+        tick(broadcast, at)
+        if broadcast.ended and broadcast.now - broadcast.ended > GRACE_MS and type(event) is not wire.BroadcastStarted:
+            return None
+        minute = state.clock // 60_000
+        if broadcast.minute != minute:
+            touch(state, broadcast, minute)
+        broadcast.events += 1
+        broadcast.last_event = event.id
+        return self._handlers[type(event)](event, broadcast)
+
+    def order(self, order: Order) -> None:
+        """Take note of what a person ordered, so that the machine does not work against it."""
+        broadcast = self.state.broadcasts.get(order.broadcast)
+        if broadcast is None:
+            return
+        if order.do in (Intervention.MUTE_VIEWER, Intervention.UNMUTE_VIEWER):
+            pair = pair_of(broadcast, order.target)
+            pair.muted = order.id if order.do is Intervention.MUTE_VIEWER else ""
+        undone = REVERSE[order.do]
+        if undone is not None:
+            for key in (str(undone), f"{undone}:{order.target}"):
+                broadcast.issued.pop(key, None)
+        # A person's order opens the same cooldown as the machine's: it is not repeated or undone at once.
+        broadcast.issued[f"{order.do}:{order.target}" if order.target else str(order.do)] = broadcast.now
+
+    def status(self, broadcast: str) -> str:
+        """``live``, ``ended`` (its events no longer count) or ``unknown``."""
+        known = self.state.broadcasts.get(broadcast)
+        if known is not None:
+            return "ended" if known.ended and known.now - known.ended > GRACE_MS else "live"
+        return "ended" if broadcast in self.state.ended else "unknown"
+
+    def snapshot(self) -> bytes:
+        """The whole state as bytes."""
+        return encode_state(self.state)
+
+    def restore(self, data: bytes) -> None:
+        """Take up the state that ``snapshot`` wrote."""
+        self.state = decode_state(data)
+
+    # -- one handler an event type -------------------------------------------------------------------------------
+
+    def _quiet(self, event: wire.Event, broadcast: Broadcast) -> None:
+        """Kept in the journal; moves no belief."""
+
+    def _started(self, event: wire.BroadcastStarted, broadcast: Broadcast) -> Decision | None:
+        broadcast.ended = 0
+        broadcast.host = event.host
+        broadcast.language = event.language
+        broadcast.started = broadcast.started or broadcast.now
+        broadcast.on_deadline = event.on_deadline or ""
+        broadcast.deadline_ms = event.deadline_ms or 0
+        broadcast.declared = event.host_age_band
+        broadcast.verified = event.age_source == AgeSource.VERIFIED
+        learn_band(broadcast, broadcast.learned)
+        if broadcast.band in CHILD_BANDS:
+            why = f"the host's age band is {broadcast.band.replace('_', '-')} ({event.age_source})"
+            set_exposure(broadcast, Signal(Exposure.YOUNG_HOST, 1.0, "host_age_band", note=why))
+        return None
+
+    def _ended(self, event: wire.BroadcastEnded, broadcast: Broadcast) -> None:
+        broadcast.ended = broadcast.now
+
+    def _joined(self, event: wire.Joined, broadcast: Broadcast) -> Decision | None:
+        return self._exposed(event, broadcast, crowd.joined(broadcast.audience, event, broadcast.now))
+
+    def _left(self, event: wire.Left, broadcast: Broadcast) -> None:
+        crowd.left(broadcast.audience, event.actor)
+
+    def _followed(self, event: wire.Followed, broadcast: Broadcast) -> None:
+        crowd.followed(broadcast.audience, event.actor)
+
+    def _comment(self, event: wire.Comment, broadcast: Broadcast) -> Decision | None:
+        broadcast.comments += 1
+        return self._said(event, broadcast, event.actor, event.text)
+
+    def _gift(self, event: wire.Gift, broadcast: Broadcast) -> Decision | None:
+        exposures = crowd.gift(broadcast.audience, event, broadcast.now)
+        for signal in exposures:
+            set_exposure(broadcast, signal)
+        if event.text:
+            return self._said(event, broadcast, event.actor, event.text)
+        return None
+
+    def _invite(self, event: wire.Invite, broadcast: Broadcast) -> Decision | None:
+        if event.actor == broadcast.host:
+            return None
+        return self._shown(event, broadcast, event.actor, crowd.invite(event))
+
+    def _user_report(self, event: wire.UserReport, broadcast: Broadcast) -> Decision | None:
+        if event.subject in (broadcast.host, event.actor):
+            return None
+        pair = pair_of(broadcast, event.subject)
+        if event.actor not in pair.reporters and len(pair.reporters) < belief.MAX_REPORTS:
+            pair.reporters = [*pair.reporters, event.actor]
+        return self._decide(event, broadcast, event.subject, pair, (), 0.0)
+
+    def _speech(self, event: wire.Speech, broadcast: Broadcast) -> Decision | None:
+        if event.speaker == "host":
+            return self._host_text(event, broadcast, self._detector.host(event.text, event.confidence))
+        confidence = event.confidence
+        if event.speaker == "unknown":
+            # It may well be the host: read it as both, and trust each reading half.
+            confidence *= 0.5
+            heard = self._detector.host(event.text, confidence)
+            if heard.signals:
+                self._host_text(event, broadcast, heard)
+        signals = self._detector.viewer(event.text, broadcast.host, confidence)
+        return self._shown(event, broadcast, VOICE, signals) if signals else None
+
+    def _frame(self, event: wire.Frame, broadcast: Broadcast) -> Decision | None:
+        signals, band = crowd.frame(broadcast.audience, event, broadcast.now)
+        if band is not None and learn_band(broadcast, band):
+            why = "frames suggest that the host is a child (an estimate)"
+            signals.append(Signal(Exposure.YOUNG_HOST, 1.0, "frames.age", note=why))
+        return self._exposed(event, broadcast, signals)
+
+    # -- from signals to a decision ------------------------------------------------------------------------------
+
+    def _said(self, event: wire.Comment | wire.Gift, broadcast: Broadcast, actor: str, text: str) -> Decision | None:
+        if actor == broadcast.host:
+            found = self._detector.host(text)
+            return self._host_text(event, broadcast, found) if found.signals else None
+        signals = self._detector.viewer(text, broadcast.host)
+        if signals:
+            return self._shown(event, broadcast, actor, signals)
+        if broadcast.pairs:
+            pair = broadcast.pairs.get(actor)
+            if pair is not None and pair.muted:
+                return self._decide(event, broadcast, actor, pair, (), 0.0)
+        return None
+
+    def _host_text(self, event: wire.Event, broadcast: Broadcast, found: HostText) -> Decision | None:
+        if found.band is not None:
+            learn_band(broadcast, found.band)
+        return self._exposed(event, broadcast, list(found.signals))
+
+    def _exposed(self, event: wire.Event, broadcast: Broadcast, signals: list[Signal]) -> Decision | None:
+        """Exposures alone never alert: they are kept, and reported at the level ``clear`` when they are new."""
+        fresh = [signal for signal in signals if set_exposure(broadcast, signal)]
+        if not fresh:
+            return None
+        active = active_exposures(broadcast)
+        return Decision(
+            event=event.id,
+            broadcast=broadcast.id,
+            actor=getattr(event, "actor", None),
+            at=broadcast.now,
+            level=Level.CLEAR.word,
+            tactics=(),
+            exposures=tuple(active),  # type: ignore[arg-type]
+            interventions=(),
+            belief=0.0,
+            broadcast_belief=explain.rounded(self._broadcast_belief(broadcast)),
+            reasons=tuple(explain.of_signal(signal, 0.0) for signal in fresh),
+            versions=self.versions,
+        )
+
+    def _shown(self, event: wire.Event, broadcast: Broadcast, actor: str, signals: list[Signal]) -> Decision:
+        """A viewer showed tactics: let them weigh in the pair, the broadcast and the viewer's record."""
+        now = broadcast.now
+        collective = crowd.pressed(broadcast.audience, actor, signals, now)
+        if collective:
+            signals = [s for s in signals if s.label != Tactic.AUDIENCE_PRESSURE] + collective
+        pair = pair_of(broadcast, actor)
+        fade = belief.decay(belief.PAIR_HALF_LIFE_S, now - pair.at)
+        if fade < 1.0:
+            pair.evidence = {tactic: value * fade for tactic, value in pair.evidence.items() if value * fade > 0.01}
+            pair.at = now
+        elif now - pair.at >= 1000:
+            pair.at = now
+        evidence = pair.evidence
+        before = sum(evidence.values())
+        for signal in signals:
+            cap = belief.SEVERE_CAP if signal.label in SEVERE else belief.TACTIC_CAP
+            evidence[signal.label] = belief.add(evidence.get(signal.label, 0.0), signal.strength, cap)
+        if event.id not in pair.events:
+            pair.events = [*pair.events, event.id][-EVENTS_KEPT:]
+        after = sum(evidence.values())
+        share = belief.VIEWER_SHARE_CAP
+        return self._decide(
+            event, broadcast, actor, pair, tuple(signals), max(0.0, min(after, share) - min(before, share))
+        )
+
+    def _decide(
+        self,
+        event: wire.Event,
+        broadcast: Broadcast,
+        actor: str,
+        pair: Pair,
+        signals: tuple[Signal, ...],
+        gained: float,
+    ) -> Decision:
+        state, now = self.state, broadcast.now
+        active = active_exposures(broadcast)
+        factor = factor_of(active)
+        # Without signals the pair was not faded above: do it for the sum only, the pair itself is left alone.
+        fade = belief.decay(belief.PAIR_HALF_LIFE_S, now - pair.at)
+        shown = sum(pair.evidence.values()) * fade
+        reports = belief.REPORT_WEIGHT * len(pair.reporters)
+        added, others = viewers.standing(state.viewers, actor, broadcast.id, now) if shown > 0.0 else (0.0, 0)
+        total = shown * factor + reports + added
+        broadcast.belief = self._broadcast_belief(broadcast) + gained * factor
+        broadcast.belief_at = now
+        child = broadcast.band in CHILD_BANDS
+        if signals and actor != VOICE:
+            viewers.record(state.viewers, actor, broadcast.id, broadcast.host, child, shown, now)
+        assessment = Assessment(
+            event=event.id,
+            kind=str(type(event).__struct_config__.tag),
+            actor=actor,
+            now=now,
+            band=broadcast.band,
+            signals=signals,
+            evidence={tactic: value * fade for tactic, value in pair.evidence.items()},
+            belief=total,
+            broadcast_belief=broadcast.belief,
+            viewers=len(broadcast.pairs),
+            pair_level=pair.level,
+            broadcast_level=broadcast.level,
+            muted=bool(pair.muted),
+            issued=broadcast.issued,
+        )
+        judged = self._policy.judge(assessment)
+        reasons = self._reasons(event, broadcast, pair, signals, active, factor, (added, others), reports)
+        for asked in judged.interventions:
+            self._note(broadcast, pair, actor, asked, event.id)
+        pair.level = max(pair.level, judged.level)
+        broadcast.level = max(broadcast.level, judged.level, judged.broadcast_level)
+        return Decision(
+            event=event.id,
+            broadcast=broadcast.id,
+            actor=None if actor == VOICE else actor,
+            at=now,
+            level=max(judged.level, judged.broadcast_level).word,
+            tactics=tuple(signal.label for signal in signals),  # type: ignore[misc]
+            exposures=tuple(active),  # type: ignore[arg-type]
+            interventions=judged.interventions,
+            belief=explain.rounded(total),
+            broadcast_belief=explain.rounded(broadcast.belief),
+            reasons=tuple(reasons),
+            versions=self.versions,
+        )
+
+    @staticmethod
+    def _note(broadcast: Broadcast, pair: Pair, actor: str, asked: Asked, event: str) -> None:
+        if asked.do is Intervention.MUTE_VIEWER and asked.target == actor:
+            pair.muted = event
+        if asked.do is not Intervention.HOLD_COMMENT:
+            key = f"{asked.do}:{asked.target}" if asked.target else str(asked.do)
+            broadcast.issued[key] = broadcast.now
+
+    @staticmethod
+    def _broadcast_belief(broadcast: Broadcast) -> float:
+        if not broadcast.belief:
+            return 0.0
+        return broadcast.belief * belief.decay(belief.BROADCAST_HALF_LIFE_S, broadcast.now - broadcast.belief_at)
+
+    @staticmethod
+    def _reasons(
+        event: wire.Event,
+        broadcast: Broadcast,
+        pair: Pair,
+        signals: tuple[Signal, ...],
+        active: dict[str, float],
+        factor: float,
+        standing: tuple[float, int],
+        reports: float,
+    ) -> list[Reason]:
+        added, others = standing
+        reasons = [explain.of_signal(signal, signal.strength * factor) for signal in signals]
+        reasons += explain.of_history(pair, {signal.label for signal in signals}, factor, event.id)
+        if reports:
+            reasons.append(Reason("user_report", f"reported by {len(pair.reporters)}", explain.rounded(reports)))
+        if added:
+            where = "another broadcast" if others == 1 else f"{others} other broadcasts"
+            reasons.append(Reason("standing", f"showed tactics in {where}", explain.rounded(added)))
+        if pair.muted:
+            reasons.append(Reason("muted", "the viewer is muted in this broadcast", events=(pair.muted,)))
+        reasons += explain.of_exposures(broadcast, active)
+        return reasons

@@ -1,0 +1,1 @@
+"""Policy: from beliefs to levels and interventions. Pure data and pure functions."""
