@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upstander.engine import belief
-from upstander.engine.state import Broadcast, Standing
+from upstander.engine.state import Broadcast, ActiveExposure
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import AgeBand, Exposure, stricter
 
@@ -61,7 +61,7 @@ def set_exposure(broadcast: Broadcast, signal: Signal) -> bool:
     known = broadcast.exposures.get(signal.label)
     strength = min(1.0, signal.strength)
     if known is None:
-        broadcast.exposures[signal.label] = Standing(strength, broadcast.now, lasts, signal.note)
+        broadcast.exposures[signal.label] = ActiveExposure(strength, broadcast.now, lasts, signal.note)
         return True
     current = _current(known, broadcast.now)
     known.strength = max(current, strength)
@@ -87,7 +87,7 @@ def factor_of(active: dict[str, float]) -> float:
     return min(belief.MAX_FACTOR, 1.0 + sum(active.values()))
 
 
-def _current(standing: Standing, now: int) -> float:
+def _current(standing: ActiveExposure, now: int) -> float:
     if standing.lasting:
         return standing.strength
     return standing.strength * belief.decay(belief.EXPOSURE_HALF_LIFE_S, now - standing.at)

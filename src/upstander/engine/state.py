@@ -23,7 +23,7 @@ class Pair(msgspec.Struct, gc=False):
     muted: str = ""
 
 
-class Standing(msgspec.Struct, gc=False):
+class ActiveExposure(msgspec.Struct, gc=False):
     """An exposure of a broadcast: how strong (0 to 1) as of ``at``, whether it lasts, and why."""
 
     strength: float
@@ -57,7 +57,7 @@ class Broadcast(msgspec.Struct, gc=False):
     #: the engine minute of the last event, for releasing idle broadcasts
     minute: int = 0
     pairs: dict[str, Pair] = {}
-    exposures: dict[str, Standing] = {}
+    exposures: dict[str, ActiveExposure] = {}
     audience: Audience = msgspec.field(default_factory=Audience)
     #: belief over the whole audience, in nats as of ``belief_at``
     belief: float = 0.0

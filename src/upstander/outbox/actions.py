@@ -1,0 +1,197 @@
+"""Rows of the outbox: made from decisions and orders, changed only by the transitions below."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from upstander.adapters.base import Action, Adapter, nearest
+from upstander.journal.store import Statement
+from upstander.model.decision import Asked
+from upstander.model.vocabulary import Intervention
+
+
+class State(StrEnum):
+    """Where an action stands.
+
+    ``pending`` waits to be sent; ``sent`` was handed over and not answered yet; ``acknowledged``, ``failed`` and
+    ``expired`` are final.
+    """
+
+    PENDING = "pending"
+    SENT = "sent"
+    ACKNOWLEDGED = "acknowledged"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+#: The states that may follow each state. ``sent`` goes back to ``pending`` when an attempt failed or was cut short.
+FOLLOWS: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.SENT, State.EXPIRED, State.FAILED}),
+    State.SENT: frozenset({State.ACKNOWLEDGED, State.FAILED, State.PENDING, State.EXPIRED}),
+    State.ACKNOWLEDGED: frozenset(),
+    State.FAILED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+
+#: An action that could not be delivered for this long is of no use any more (milliseconds).
+LIFETIME_MS = 600_000
+
+_COLUMNS = "id, platform, broadcast, event, asked, doing, target, adapter, level, created_at, expires_at"
+
+
+class Row(msgspec.Struct, frozen=True, gc=False):
+    """An action with its state."""
+
+    action: Action
+    state: State
+    attempts: int
+    next_at: int
+    note: str
+
+
+def action_id(platform: str, broadcast: str, event: str, asked: Asked) -> str:
+    """The idempotency key of an action: 32 hexadecimal digits."""
+    parts = "\0".join((platform, broadcast, event, asked.do, asked.target))
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def statements(
+    adapters: Mapping[str, Sequence[Adapter]],
+    platform: str,
+    broadcast: str,
+    event: str,
+    level: str,
+    interventions: Iterable[Asked],
+    now: int,
+    inline: bool = False,
+) -> list[Statement]:
+    """SQL that puts interventions into the outbox; run in the transaction that journals their decision.
+
+    ``inline``: the event is a comment held back by the caller, who gets the hold itself as the answer.
+    """
+    serving = adapters.get(platform, ())
+    made: list[Statement] = []
+    for asked in interventions:
+        if inline and asked.do is Intervention.HOLD_COMMENT:
+            made += insert(platform, broadcast, event, asked, "hold_comment", "hold", level, State.ACKNOWLEDGED, now)
+            continue
+        if not serving:
+            continue  # no adapter: the decision stream is the only way out, and it always is one
+        for adapter in serving:
+            doing = nearest(asked.do, adapter.capabilities)
+            if doing is not None:
+                made += insert(platform, broadcast, event, asked, doing, adapter.name, level, State.PENDING, now)
+                break
+        else:
+            note = f"no adapter of this platform can {asked.do.replace('_', ' ')}"
+            made += insert(platform, broadcast, event, asked, "", "", level, State.FAILED, now, note)
+        if asked.do in (Intervention.PAUSE, Intervention.END, Intervention.RESUME):
+            made.append(_stream_state(platform, broadcast, asked.do, now))
+    return made
+
+
+def insert(
+    platform: str,
+    broadcast: str,
+    event: str,
+    asked: Asked,
+    doing: str,
+    adapter: str,
+    level: str,
+    state: State,
+    now: int,
+    note: str = "",
+) -> list[Statement]:
+    """SQL for one row and the first line of its history. A second insert of the same action changes nothing."""
+    identifier = action_id(platform, broadcast, event, asked)
+    row = (identifier, platform, broadcast, event, asked.do, doing, asked.target, adapter, level, state)
+    return [
+        # The history first, while the row's absence still tells that it is new.
+        (
+            "INSERT INTO outbox_history SELECT ?,?,?,? WHERE NOT EXISTS (SELECT 1 FROM outbox WHERE id = ?)",
+            (identifier, now, state, note, identifier),
+        ),
+        (
+            "INSERT OR IGNORE INTO outbox (id, platform, broadcast, event, asked, doing, target, adapter, level, state,"
+            " attempts, created_at, next_at, expires_at, note) VALUES (?,?,?,?,?,?,?,?,?,?,0,?,?,?,?)",
+            (*row, now, now, now + LIFETIME_MS, note),
+        ),
+    ]
+
+
+def transition(
+    action: str, before: State, after: State, now: int, note: str = "", next_at: int = 0, attempt: bool = False
+) -> list[Statement]:
+    """SQL that moves an action from one state to the next; it does nothing when the action is in another state."""
+    if after not in FOLLOWS[before]:
+        raise ValueError(f"an action does not go from {before} to {after}")
+    return [
+        (
+            "INSERT INTO outbox_history SELECT id, ?, ?, ? FROM outbox WHERE id = ? AND state = ?",
+            (now, after, note, action, before),
+        ),
+        (
+            "UPDATE outbox SET state = ?, note = ?, next_at = ?, attempts = attempts + ? WHERE id = ? AND state = ?",
+            (after, note, next_at, int(attempt), action, before),
+        ),
+    ]
+
+
+def _stream_state(platform: str, broadcast: str, do: Intervention, now: int) -> Statement:
+    state = {Intervention.PAUSE: "paused", Intervention.END: "ended", Intervention.RESUME: "live"}[do]
+    return (
+        "INSERT INTO stream_state VALUES (?,?,?,?) ON CONFLICT (platform, broadcast) DO UPDATE SET state = excluded.state,"
+        # What a person ended, the machine does not turn into a pause.
+        " since = excluded.since WHERE stream_state.state != 'ended' OR excluded.state = 'live'",
+        (platform, broadcast, state, now),
+    )
+
+
+def open_actions(connection: sqlite3.Connection, limit: int = 1_000) -> list[Row]:
+    """Actions that are not final, the ones due first at the front."""
+    return _rows(connection, "state IN ('pending', 'sent') ORDER BY next_at, created_at LIMIT ?", (limit,))
+
+
+def actions_of(connection: sqlite3.Connection, platform: str, broadcast: str, limit: int = 100) -> list[Row]:
+    """The latest actions of a broadcast."""
+    where = "platform = ? AND broadcast = ? ORDER BY created_at DESC LIMIT ?"
+    return _rows(connection, where, (platform, broadcast, limit))
+
+
+def list_actions(connection: sqlite3.Connection, state: str | None, limit: int) -> list[Row]:
+    """The latest actions, of all states or of one."""
+    if state is None:
+        return _rows(connection, "1 ORDER BY created_at DESC LIMIT ?", (limit,))
+    return _rows(connection, "state = ? ORDER BY created_at DESC LIMIT ?", (state, limit))
+
+
+def counts(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many actions stand in each state."""
+    found = dict(connection.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
+    return {str(state): int(found.get(state, 0)) for state in State}
+
+
+def history(connection: sqlite3.Connection, action: str) -> list[tuple[int, str, str]]:
+    """Every transition of an action: time (epoch ms), state, note."""
+    sql = "SELECT at, state, note FROM outbox_history WHERE action = ? ORDER BY rowid"
+    return [(int(at), str(state), str(note)) for at, state, note in connection.execute(sql, (action,))]
+
+
+def stream_state(connection: sqlite3.Connection, platform: str, broadcast: str) -> str:
+    """``live``, ``paused`` or ``ended``, by the last pause, resume or end asked for."""
+    sql = "SELECT state FROM stream_state WHERE platform = ? AND broadcast = ?"
+    row = connection.execute(sql, (platform, broadcast)).fetchone()
+    return str(row[0]) if row else "live"
+
+
+def _rows(connection: sqlite3.Connection, where: str, parameters: tuple[object, ...]) -> list[Row]:
+    sql = f"SELECT {_COLUMNS}, state, attempts, next_at, note FROM outbox WHERE {where}"  # noqa: S608
+    return [
+        Row(Action(*row[:11]), State(row[11]), int(row[12]), int(row[13]), str(row[14]))
+        for row in connection.execute(sql, parameters)
+    ]

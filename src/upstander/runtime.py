@@ -1,0 +1,105 @@
+"""The engines of all platforms under one configuration: what the service, recovery, ``verify`` and ``replay`` share.
+
+One engine a platform: beliefs about a viewer never cross from one platform to another.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+
+import msgspec
+
+from upstander.detect import packs
+from upstander.detect.text import TextDetector
+from upstander.engine.engine import ENGINE_VERSION, Engine
+from upstander.model.decision import Decision
+from upstander.model.events import AnyEvent
+from upstander.model.order import Order
+from upstander.policy.default import DefaultPolicy
+
+log = logging.getLogger(__name__)
+
+
+class Configuration(msgspec.Struct, frozen=True, gc=False):
+    """All that decides what the engine decides: written into the journal, so that any decision can be replayed."""
+
+    engine: str
+    policy: str
+    packs: tuple[tuple[str, str], ...]
+
+    def encode(self) -> bytes:
+        """As canonical JSON."""
+        return msgspec.json.encode(self)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON."""
+        return hashlib.sha256(self.encode()).hexdigest()
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether this release can decide exactly as the one that wrote the configuration."""
+        return self.engine == ENGINE_VERSION and self.policy == DefaultPolicy.hash
+
+
+def current(sources: Sequence[tuple[str, str]] | None = None) -> Configuration:
+    """This release's configuration, with the bundled packs or those given as ``(file, YAML)``."""
+    return Configuration(ENGINE_VERSION, DefaultPolicy.hash, tuple(sources or packs.bundled()))
+
+
+def decode_configuration(data: bytes) -> Configuration:
+    """The configuration that ``Configuration.encode`` wrote."""
+    return msgspec.json.decode(data, type=Configuration)
+
+
+class Runtime:
+    """Engines by platform. Deterministic: the same calls in the same order give the same decisions."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self.engines: dict[str, Engine] = {}
+        self.failures = 0
+        self.configure(configuration)
+
+    def configure(self, configuration: Configuration) -> None:
+        """Go on under another configuration. Raises ``PackError`` (and changes nothing) when its packs are broken."""
+        detector = TextDetector(packs.load(configuration.packs))
+        self.configuration = configuration
+        self._detector, self._policy = detector, DefaultPolicy()
+        for engine in self.engines.values():
+            engine.configure(detector, self._policy)
+
+    def engine(self, platform: str) -> Engine:
+        """The engine of a platform, made when it is first needed."""
+        engine = self.engines.get(platform)
+        if engine is None:
+            engine = self.engines[platform] = Engine(self._detector, self._policy)
+        return engine
+
+    def observe(self, platform: str, event: AnyEvent) -> Decision | None:
+        """Let the platform's engine observe an event.
+
+        A fault in a detector must not stop the broadcast: it is logged and counted, and the event stays undecided.
+        The fault is as deterministic as the engine, so a replay meets it at the same event.
+        """
+        try:
+            return self.engine(platform).observe(event)
+        except Exception:
+            self.failures += 1
+            log.exception("the engine failed on an event of type %s", type(event).__struct_config__.tag)
+            return None
+
+    def order(self, platform: str, order: Order) -> None:
+        """Let the platform's engine take note of a person's order."""
+        self.engine(platform).order(order)
+
+    def snapshot(self) -> dict[str, bytes]:
+        """Every engine's state."""
+        return {platform: engine.snapshot() for platform, engine in self.engines.items()}
+
+    def restore(self, states: dict[str, bytes]) -> None:
+        """Take up what ``snapshot`` wrote."""
+        self.engines.clear()
+        for platform, state in states.items():
+            self.engine(platform).restore(state)
