@@ -25,14 +25,14 @@ class NginxRtmpAdapter:
     def __init__(self, name: str, platform: str, control_url: str, app: str) -> None:
         self.name, self.platform = name, platform
         self._control = control_url.rstrip("/")
-        self._app = app
+        self.app = app
         self._client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False)
 
     async def perform(self, action: Action) -> Outcome:
         """Drop the publisher, or note that it may publish again."""
         if action.doing == "resume":
             return Outcome(True, note="publishing is allowed again")
-        parameters = {"app": self._app, "name": action.broadcast}
+        parameters = {"app": self.app, "name": action.broadcast}
         try:
             response = await self._client.get(f"{self._control}/drop/publisher", params=parameters)
         except httpx.HTTPError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from upstander.engine import belief
-from upstander.engine.state import Broadcast, ActiveExposure
+from upstander.engine.state import ActiveExposure, Broadcast
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import AgeBand, Exposure, stricter
 

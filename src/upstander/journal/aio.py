@@ -14,9 +14,11 @@ from upstander.journal.writer import Batch, Writer
 
 
 class AsyncJournal:
-    """Bridges the writer's thread and the event loop. ``reader`` is a connection for look-ups from the loop."""
+    """Bridges the writer's thread and the event loop. ``reader`` is a connection for look-ups from the loop;
+    ``on_failure`` is called on the loop when a commit failed."""
 
-    def __init__(self, path: Path, linger_ms: float = 1.0) -> None:
+    def __init__(self, path: Path, linger_ms: float = 1.0, on_failure: Callable[[], None] = lambda: None) -> None:
+        self._on_failure = on_failure
         self._loop = asyncio.get_running_loop()
         self.writer = Writer(path, self._from_writer, linger_ms)
         self.reader: sqlite3.Connection = store.connect(path, readonly=True)
@@ -51,10 +53,11 @@ class AsyncJournal:
         self.reader.close()
 
     def _from_writer(self, batches: list[Batch]) -> None:
-        self._loop.call_soon_threadsafe(_settle, batches)
+        self._loop.call_soon_threadsafe(self._settle, batches)
 
-
-def _settle(batches: list[Batch]) -> None:
-    for batch in batches:
-        if batch.done is not None:
-            batch.done(batch)
+    def _settle(self, batches: list[Batch]) -> None:
+        if any(batch.error is not None for batch in batches):
+            self._on_failure()
+        for batch in batches:
+            if batch.done is not None:
+                batch.done(batch)

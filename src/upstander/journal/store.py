@@ -91,13 +91,18 @@ def write(
     previous: tuple[int, bytes],
     entries: Sequence[Entry],
     statements: Sequence[Statement],
-) -> tuple[int, bytes]:
-    """Append entries and run statements in one transaction; returns the new head. All of it is durable, or none."""
+) -> list[bytes]:
+    """Append entries and run statements in one transaction. All of it is durable, or none.
+
+    ``previous`` is the head so far; returns the hash of each new entry.
+    """
     seq, digest = previous
     rows: list[object] = []
+    hashes: list[bytes] = []
     for entry in entries:
         seq += 1
         digest = chain(digest, seq, entry)
+        hashes.append(digest)
         rows += (seq, entry.kind, entry.platform, entry.broadcast, entry.ref, entry.at, entry.body, digest)
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -113,7 +118,7 @@ def write(
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    return seq, digest
+    return hashes
 
 
 def read(

@@ -23,12 +23,14 @@ MAX_GROUP = 2_000
 
 
 class Batch(msgspec.Struct, gc=False):
-    """Entries and statements that become durable together. ``first`` is the sequence number of the first entry."""
+    """Entries and statements that become durable together. Once durable, ``first`` is the sequence number of its
+    first entry and ``head`` the chain hash of its last."""
 
     entries: Sequence[Entry]
     statements: Sequence[Statement] = ()
     done: Callable[[Batch], None] | None = None
     first: int = 0
+    head: bytes = b""
     error: Exception | None = None
 
 
@@ -114,9 +116,9 @@ class Writer:
             entries = [entry for batch in group for entry in batch.entries]
             statements = [statement for batch in group for statement in batch.statements]
             began = time.perf_counter()
-            seq = self.head[0] + 1
+            seq, digest = self.head
             try:
-                self.head = store.write(self._connection, self.head, entries, statements)
+                hashes = store.write(self._connection, self.head, entries, statements)
             except Exception as error:
                 log.error("the journal could not be written: %s", error)
                 failed = JournalError(f"the journal could not be written ({error}). Free space or repair the disk.")
@@ -125,9 +127,12 @@ class Writer:
             else:
                 self.commits += 1
                 self.last_commit_s = time.perf_counter() - began
+                done = 0
                 for batch in group:
-                    batch.first = seq
-                    seq += len(batch.entries)
+                    batch.first = seq + done + 1
+                    done += len(batch.entries)
+                    batch.head = hashes[done - 1] if done else digest
+                self.head = (seq + done, hashes[-1] if hashes else digest)
         if failed is not None:
             for batch in group:
                 batch.error = failed

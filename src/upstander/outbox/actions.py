@@ -11,7 +11,7 @@ import msgspec
 
 from upstander.adapters.base import Action, Adapter, nearest
 from upstander.journal.store import Statement
-from upstander.model.decision import Asked
+from upstander.model.decision import Asked, Decision
 from upstander.model.vocabulary import Intervention
 
 
@@ -58,6 +58,14 @@ def action_id(platform: str, broadcast: str, event: str, asked: Asked) -> str:
     """The idempotency key of an action: 32 hexadecimal digits."""
     parts = "\0".join((platform, broadcast, event, asked.do, asked.target))
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def of_decision(
+    adapters: Mapping[str, Sequence[Adapter]], platform: str, decision: Decision, now: int, inline: bool
+) -> list[Statement]:
+    """``statements`` for what a decision asks for."""
+    where = (platform, decision.broadcast, decision.event, decision.level)
+    return statements(adapters, *where, decision.interventions, now, inline)
 
 
 def statements(
@@ -145,9 +153,10 @@ def transition(
 def _stream_state(platform: str, broadcast: str, do: Intervention, now: int) -> Statement:
     state = {Intervention.PAUSE: "paused", Intervention.END: "ended", Intervention.RESUME: "live"}[do]
     return (
-        "INSERT INTO stream_state VALUES (?,?,?,?) ON CONFLICT (platform, broadcast) DO UPDATE SET state = excluded.state,"
         # What a person ended, the machine does not turn into a pause.
-        " since = excluded.since WHERE stream_state.state != 'ended' OR excluded.state = 'live'",
+        "INSERT INTO stream_state VALUES (?,?,?,?) ON CONFLICT (platform, broadcast) DO UPDATE"
+        " SET state = excluded.state, since = excluded.since"
+        " WHERE stream_state.state != 'ended' OR excluded.state = 'live'",
         (platform, broadcast, state, now),
     )
 

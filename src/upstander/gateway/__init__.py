@@ -1,0 +1,1 @@
+"""The gateway: events in over HTTP and WebSocket, decisions out; keys; hold; metrics."""

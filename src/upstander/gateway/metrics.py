@@ -1,0 +1,79 @@
+"""Prometheus metrics, and the recent latencies that the live view shows."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from upstander.outbox import actions
+
+if TYPE_CHECKING:
+    from upstander.gateway.service import Service
+
+_BUCKETS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class Metrics:
+    """What is measured. Names never carry a broadcast's or a person's id."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.registry = CollectorRegistry()
+        help_text = "Seconds from a request's arrival to its durable decision."
+        self._latency = Histogram(
+            "upstander_decision_seconds", help_text, ["route"], buckets=_BUCKETS, registry=self.registry
+        )
+        self._by_route = {route: self._latency.labels(route) for route in ("events", "hold", "stream")}
+        self.recent: deque[float] = deque(maxlen=2_000)
+        self.deadlines_missed = 0
+        self.registry.register(self)
+
+    def took(self, route: str, seconds: float) -> None:
+        """One request was answered."""
+        self._by_route[route].observe(seconds)
+        self.recent.append(seconds)
+
+    def p99_ms(self) -> float:
+        """The 99th percentile of the last 2,000 requests, in milliseconds; 0 before the first."""
+        if not self.recent:
+            return 0.0
+        ordered = sorted(self.recent)
+        return ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))] * 1000
+
+    def render(self) -> bytes:
+        """The exposition text."""
+        return generate_latest(self.registry)
+
+    def collect(self) -> Iterator[Metric]:
+        """What is counted elsewhere, read at scrape time."""
+        intake, service = self._service.intake, self._service
+        for name, help_text, value in (
+            ("upstander_events_accepted", "Events made durable.", intake.accepted),
+            ("upstander_events_duplicate", "Events sent again, answered as the first time.", intake.duplicates),
+            ("upstander_events_refused", "Events refused with an error.", intake.refused),
+            ("upstander_overload", "Requests answered 429 because too much was waiting.", intake.overloads),
+            ("upstander_hold_deadline_missed", "Held comments answered by fail policy.", self.deadlines_missed),
+        ):
+            yield CounterMetricFamily(name, help_text, value=value)
+        yield GaugeMetricFamily("upstander_ready", "1 when events are accepted.", value=int(intake.available))
+        if not service.ready:
+            return
+        engines = intake.runtime.engines.values()
+        yield CounterMetricFamily(
+            "upstander_engine_failures", "Events on which the engine failed.", value=intake.runtime.failures
+        )
+        for name, help_text, value in (
+            ("upstander_events_pending", "Events observed and not durable yet.", intake.pending),
+            ("upstander_broadcasts", "Broadcasts held in memory.", sum(len(e.state.broadcasts) for e in engines)),
+            ("upstander_streams", "WebSocket streams open.", service.streams),
+            ("upstander_journal_entries", "Entries in the journal.", intake.journal.writer.head[0]),
+        ):
+            yield GaugeMetricFamily(name, help_text, value=value)
+        outbox = GaugeMetricFamily("upstander_outbox_actions", "Actions by state.", labels=["state"])
+        for state, count in actions.counts(intake.journal.reader).items():
+            outbox.add_metric([state], count)
+        yield outbox

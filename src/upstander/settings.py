@@ -1,0 +1,168 @@
+"""Settings: one TOML file, one typed object. Unknown keys are refused with the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+
+from upstander.adapters.base import Capability
+
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; the message names the file, the key, the reason and the fix."""
+
+
+class Server(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Where the service listens. ``host`` other than loopback needs a TLS proxy in front of it."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8787
+
+
+class Limits(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """What the service takes on at once; beyond it, it answers 429 with ``Retry-After``."""
+
+    max_pending: Positive = 20_000
+    max_batch: Positive = 1_000
+    max_body_bytes: Positive = 4 * 1024 * 1024
+    max_streams: Positive = 200
+    #: events further ahead of this machine's clock are refused
+    max_ahead_s: Positive = 86_400
+
+
+class Hold(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """How long a comment waits for its decision unless its broadcast says otherwise."""
+
+    deadline_ms: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 250
+
+
+class JournalSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Group commit: how long a commit waits for company, and how many events lie between snapshots."""
+
+    linger_ms: Annotated[float, msgspec.Meta(ge=0, le=100)] = 1.0
+    snapshot_every: Positive = 200_000
+
+
+class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """One adapter. ``kind`` is ``webhook`` (``url``, ``secret_file``, ``capabilities``) or ``nginx_rtmp``
+    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes)."""
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")]
+    platform: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(webhook|nginx_rtmp)$")]
+    secret_file: str
+    url: str = ""
+    capabilities: tuple[Capability, ...] = ()
+    control_url: str = ""
+    app: str = "live"
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Everything. ``data`` is the one folder that the service writes to; ``packs`` a folder of packs of one's own
+    (the bundled ones serve when it is empty)."""
+
+    data: str = "upstander-data"
+    packs: str = ""
+    server: Server = Server()
+    limits: Limits = Limits()
+    hold: Hold = Hold()
+    journal: JournalSettings = JournalSettings()
+    adapters: tuple[AdapterSettings, ...] = ()
+
+    @property
+    def folder(self) -> Path:
+        """The data folder."""
+        return Path(self.data)
+
+    @property
+    def journal_path(self) -> Path:
+        """The journal's file."""
+        return self.folder / "journal.sqlite"
+
+    @property
+    def keys_path(self) -> Path:
+        """The API keys' file."""
+        return self.folder / "keys.sqlite"
+
+    @property
+    def snapshots_path(self) -> Path:
+        """The snapshots' folder."""
+        return self.folder / "snapshots"
+
+
+def load(path: Path | None) -> Settings:
+    """Settings from a TOML file; the defaults when ``path`` is ``None``. Relative paths are relative to the file."""
+    if path is None:
+        return Settings()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path}: cannot be read ({error}). Name a TOML file with --config.") from None
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not TOML ({error}). Check the line it names.") from None
+    try:
+        settings = msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(f"{path}: {_explain(str(error), tree)}") from None
+    for adapter in settings.adapters:
+        _check(path, adapter)
+    names = [adapter.name for adapter in settings.adapters]
+    if len(set(names)) < len(names):
+        raise SettingsError(f"{path}: two adapters have one name. Give each its own `name`.")
+    base = path.parent
+    adapters = tuple(
+        msgspec.structs.replace(adapter, secret_file=str(base / adapter.secret_file)) for adapter in settings.adapters
+    )
+    packs = str(base / settings.packs) if settings.packs else ""
+    return msgspec.structs.replace(settings, data=str(base / settings.data), packs=packs, adapters=adapters)
+
+
+def _check(path: Path, adapter: AdapterSettings) -> None:
+    needed = {"webhook": ("url",), "nginx_rtmp": ("control_url",)}[adapter.kind]
+    for key in needed:
+        value = getattr(adapter, key)
+        if not re.match("https?://", value):
+            what = f"is {value!r}" if value else "is missing"
+            raise SettingsError(f"{path}: `{key}` of adapter `{adapter.name}` {what}. Give an http(s) address.")
+    if adapter.kind == "webhook" and not adapter.capabilities:
+        known = ", ".join(Capability)
+        raise SettingsError(f"{path}: adapter `{adapter.name}` lists no `capabilities`. Use some of: {known}.")
+
+
+def _explain(message: str, tree: dict[str, Any]) -> str:
+    unknown = re.search(r"unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?", message)
+    if unknown is None:
+        return f"{message}. See the settings reference in the docs."
+    name, where = unknown.group(1), unknown.group(2) or ""
+    section = {"": Settings, "server": Server, "limits": Limits, "hold": Hold, "journal": JournalSettings}
+    kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
+    near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."
+    return f"unknown key `{name}`{f' in [{where}]' if where else ''}. {hint}"
+
+
+def read_secret(path: str) -> str:
+    """A secret from its file. It must not be readable by others."""
+    file = Path(path)
+    try:
+        mode = file.stat().st_mode & 0o077
+        secret = file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise SettingsError(
+            f"the secret file {path} cannot be read ({error.strerror}). Create it with mode 600."
+        ) from None
+    if mode:
+        raise SettingsError(f"the secret file {path} can be read by others. Run: chmod 600 {path}")
+    if not secret:
+        raise SettingsError(f"the secret file {path} is empty. Put the secret in it.")
+    return secret
