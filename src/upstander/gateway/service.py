@@ -15,11 +15,11 @@ from upstander import runtime
 from upstander.adapters.base import Adapter
 from upstander.adapters.nginx_rtmp import NginxRtmpAdapter
 from upstander.adapters.webhook import WebhookAdapter
-from upstander.console.wall import Wall
 from upstander.detect import packs
 from upstander.gateway.intake import Intake
 from upstander.gateway.keys import KeyStore
 from upstander.gateway.metrics import Metrics
+from upstander.gateway.wall import Wall
 from upstander.journal.recovery import Progress
 from upstander.outbox.dispatcher import Dispatcher
 from upstander.settings import AdapterSettings, Settings, SettingsError, read_secret

@@ -14,6 +14,7 @@ nothing is sent twice, however often a client comes back.
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -25,7 +26,7 @@ from upstander.gateway.keys import Key, Scope
 from upstander.gateway.repeats import Accepted
 from upstander.gateway.service import Service
 from upstander.journal import store
-from upstander.model.wire import MAX_EVENT_BYTES, WireError, decode_event
+from upstander.model.wire import WireError, decode_event
 
 #: Events of one stream that may wait to become durable; beyond it the socket is not read, which slows the sender.
 WINDOW = 256
@@ -54,11 +55,11 @@ async def stream(socket: WebSocket) -> None:
         tasks.append(asyncio.create_task(_receive(socket, service, key.platform, lock, writes)))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
-            error = task.exception()
-            if isinstance(error, Overrun):
+            failure = task.exception()
+            if isinstance(failure, Overrun):
                 await socket.close(4013, "you read too slowly: come back with ?after= the last seq you saw")
-            elif error is not None and not isinstance(error, WebSocketDisconnect | RuntimeError):
-                raise error
+            elif failure is not None and not isinstance(failure, WebSocketDisconnect | RuntimeError):
+                raise failure
     finally:
         service.streams -= 1
         for task in tasks:
@@ -126,47 +127,54 @@ async def _live(socket: WebSocket, listener: Listener, seen: int, lock: asyncio.
 
 
 async def _receive(socket: WebSocket, service: Service, platform: str, lock: asyncio.Lock, writes: bool) -> None:
+    """Take events in the order they come; each is acknowledged on its own when it is durable."""
     window = asyncio.Semaphore(WINDOW)
     waiting: set[asyncio.Task[None]] = set()
     line = 0
+
+    def finished(task: asyncio.Task[None]) -> None:
+        waiting.discard(task)
+        window.release()
+
     try:
         while True:
             message = await socket.receive()
             if message["type"] == "websocket.disconnect":
                 return
             line += 1
-            raw = message.get("bytes") or (message.get("text") or "").encode("utf-8", "surrogatepass")
-            if not writes:
-                wrong = WireError("", "this key may not write events", "Use a key with the scope events:write.", line)
-                await _send(socket, lock, {"kind": "error", "error": wrong.as_dict()})
-                continue
-            await window.acquire()
-            task = asyncio.create_task(_take(socket, service, platform, lock, line, raw))
-            waiting.add(task)
-            task.add_done_callback(lambda done: (waiting.discard(done), window.release()))
+            raw = (message.get("bytes") or (message.get("text") or "").encode("utf-8", "surrogatepass")).strip()
+            identifier = ""
+            try:
+                if not writes:
+                    raise WireError("", "this key may not write events", "Use a key with the scope events:write.", line)
+                event = decode_event(raw, line)
+                identifier = event.id
+                result = service.intake.submit(platform, [(line, raw, event)])[0]
+                if isinstance(result, WireError):
+                    raise result
+            except WireError as error:
+                await _send(socket, lock, {"kind": "error", "error": error.as_dict()})
+            except (Overloaded, Unavailable) as error:
+                await _send(socket, lock, {"kind": "retry", "event": identifier, "after_s": error.retry_after_s})
+            else:
+                await window.acquire()
+                task = asyncio.create_task(_acknowledge(socket, service, lock, identifier, result))
+                waiting.add(task)
+                task.add_done_callback(finished)
     finally:
         for task in waiting:
             task.cancel()
 
 
-async def _take(socket: WebSocket, service: Service, platform: str, lock: asyncio.Lock, line: int, raw: bytes) -> None:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    identifier = ""
+async def _acknowledge(
+    socket: WebSocket, service: Service, lock: asyncio.Lock, identifier: str, result: asyncio.Future[Accepted]
+) -> None:
+    began = time.perf_counter()
     try:
-        if len(raw) > MAX_EVENT_BYTES:
-            decode_event(raw, line)
-        event = decode_event(raw.strip(), line)
-        identifier = event.id
-        result = service.intake.submit(platform, [(line, raw.strip(), event)])[0]
-        if isinstance(result, WireError):
-            raise result
-        accepted: Accepted = await asyncio.shield(result)
-    except WireError as error:
-        await _send(socket, lock, {"kind": "error", "error": error.as_dict()})
-    except (Overloaded, Unavailable) as error:
+        accepted = await asyncio.shield(result)
+    except Unavailable as error:
         await _send(socket, lock, {"kind": "retry", "event": identifier, "after_s": error.retry_after_s})
-    else:
-        message = {"kind": "ack", "event": accepted.event, "seq": accepted.seq, "duplicate": accepted.duplicate}
-        await _send(socket, lock, message)
-        service.metrics.took("stream", loop.time() - began)
+        return
+    message = {"kind": "ack", "event": accepted.event, "seq": accepted.seq, "duplicate": accepted.duplicate}
+    await _send(socket, lock, message)
+    service.metrics.took("stream", time.perf_counter() - began)

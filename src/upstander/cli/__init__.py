@@ -1,0 +1,60 @@
+"""The command line: one file a command."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from upstander import __version__
+
+#: Loaded when it is asked for: `upstander --help` must not import the whole service.
+_COMMANDS = {
+    "demo": "play scripted broadcasts and watch Upstander decide",
+    "serve": "run the service",
+    "replay": "wire events in, decisions out",
+    "verify": "check the journal's hash chain and that it replays the same",
+    "doctor": "say what is installed, configured and reachable",
+    "keys": "make, list and revoke API keys",
+    "outbox": "look at interventions on their way to the platform",
+    "order": "pause, resume, end, mute, release: in a person's name",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"upstander.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="upstander")
+def group() -> None:
+    """Upstander keeps children safe on live streams."""
+
+
+def main() -> None:
+    """Entry point: known errors become one line and exit status 2, Ctrl-C 130."""
+    try:
+        status = group.main(standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader (`head`, a pager) has gone: nothing is wrong. Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)

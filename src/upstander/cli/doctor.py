@@ -1,0 +1,195 @@
+"""``upstander doctor``: what is installed, configured and reachable."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+import socket
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import httpx
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from upstander import __version__
+from upstander.cli.common import config_option, print_json
+from upstander.detect.packs import PackError
+from upstander.detect.text import TextDetector
+from upstander.settings import AdapterSettings, Settings, SettingsError, load, read_secret
+
+EXAMPLES = """
+\b
+Examples:
+  upstander doctor
+  upstander doctor --config upstander.toml --json
+"""
+PACKAGES = (
+    "msgspec",
+    "hyperscan",
+    "phonenumbers",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "websockets",
+    "httpx",
+)
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One check: what, ``ok``/``warning``/``problem``, what was found, and what to do about it."""
+
+    what: str
+    state: str
+    found: str
+    fix: str = ""
+
+
+@click.command("doctor", epilog=EXAMPLES)
+@config_option
+@click.option("--json", "as_json", is_flag=True)
+def command(config: Path | None, data: str | None, as_json: bool) -> None:
+    """Check the installation, the settings, the data folder and what the adapters talk to.
+
+    Exit status: 0 when there is no problem (warnings are allowed), 1 when there is.
+    """
+    findings = list(_check(config, data))
+    if as_json:
+        print_json([msgspec.to_builtins(finding) for finding in findings])
+    else:
+        table = Table(box=None, show_header=False)
+        for finding in findings:
+            mark = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[bold red]problem[/]"}
+            text = finding.found + (f"\n-> {finding.fix}" if finding.fix else "")
+            table.add_row(mark[finding.state], finding.what, text)
+        Console().print(table)
+    if any(finding.state == "problem" for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _check(config: Path | None, data: str | None) -> Iterator[Finding]:
+    yield Finding("upstander", "ok", f"{__version__} on Python {platform.python_version()}, {platform.system()}")
+    yield from _packages()
+    path = config or (Path("upstander.toml") if Path("upstander.toml").exists() else None)
+    try:
+        settings = load(path)
+    except SettingsError as error:
+        yield Finding("settings", "problem", str(error))
+        return
+    if data:
+        settings = msgspec.structs.replace(settings, data=data)
+    yield Finding("settings", "ok", str(path) if path else "built-in defaults (no upstander.toml here)")
+    yield _packs(settings)
+    yield from _folder(settings)
+    yield _port(settings)
+    for adapter in settings.adapters:
+        yield from _adapter(adapter)
+    if not settings.adapters:
+        fix = "Add [[adapters]] to the settings to have interventions sent to your platform."
+        yield Finding("adapters", "warning", "none: decisions leave through the stream only", fix)
+
+
+def _packages() -> Iterator[Finding]:
+    missing, found = [], []
+    for name in PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        yield Finding("packages", "problem", f"missing: {', '.join(missing)}", "Run: make setup")
+    else:
+        yield Finding("packages", "ok", ", ".join(found))
+    yield Finding("sqlite", "ok", sqlite3.sqlite_version)
+
+
+def _packs(settings: Settings) -> Finding:
+    from upstander.detect.packs import load as load_packs  # noqa: PLC0415
+    from upstander.gateway.service import configuration_of  # noqa: PLC0415 - imports the whole service
+
+    try:
+        began = time.perf_counter()
+        configuration = configuration_of(settings)
+        packs = load_packs(configuration.packs)
+        TextDetector(packs)
+        took = time.perf_counter() - began
+    except PackError as error:
+        return Finding("packs", "problem", str(error), "Mend the pack; the service keeps none that is broken.")
+    languages = sorted({pattern.language for pattern in packs.patterns})
+    what = f"{len(packs.patterns)} patterns ({', '.join(languages)}), compiled in {took:.2f} s, hash {packs.hash[:12]}"
+    return Finding("packs", "ok", what)
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.folder
+    place = folder
+    while not place.exists():
+        place = place.parent
+    if not os.access(place, os.W_OK):
+        yield Finding("data folder", "problem", f"{place} cannot be written", "Set `data` to a folder of yours.")
+        return
+    free = shutil.disk_usage(place).free / 2**30
+    state = "ok" if free > 5 else "warning"
+    yield Finding("data folder", state, f"{folder}, {free:,.0f} GiB free", "" if free > 5 else "Free some space.")
+    if folder.exists() and folder.stat().st_mode & 0o077:
+        yield Finding("data folder", "warning", "others can read it", f"Run: chmod 700 {folder}")
+    yield _fsync(place)
+    if settings.journal_path.exists():
+        size = settings.journal_path.stat().st_size / 2**20
+        yield Finding("journal", "ok", f"{settings.journal_path}, {size:,.1f} MiB")
+
+
+def _fsync(place: Path) -> Finding:
+    """How long the disk takes to make a block durable: it bounds how fast a decision can be acknowledged."""
+    times = []
+    with tempfile.TemporaryFile(dir=place) as file:
+        for _ in range(30):
+            file.write(b"x" * 4096)
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append((time.perf_counter() - began) * 1000)
+    times.sort()
+    slow = times[28] > 15
+    fix = "Decisions wait for the disk: use a faster one for `data`." if slow else ""
+    return Finding("fsync", "warning" if slow else "ok", f"median {times[15]:.2f} ms, worst {times[-1]:.2f} ms", fix)
+
+
+def _port(settings: Settings) -> Finding:
+    host, port = settings.server.host, settings.server.port
+    try:
+        answer = httpx.get(f"http://{host}:{port}/readyz", timeout=2)
+        return Finding("service", "ok", f"{host}:{port} answers: {answer.text[:60]}")
+    except httpx.HTTPError:
+        pass
+    with socket.socket() as probe:
+        try:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+        except OSError as error:
+            return Finding("service", "problem", f"{host}:{port} is taken ({error.strerror})", "Choose another port.")
+    return Finding("service", "ok", f"not running; {host}:{port} is free")
+
+
+def _adapter(adapter: AdapterSettings) -> Iterator[Finding]:
+    what = f"adapter {adapter.name}"
+    try:
+        read_secret(adapter.secret_file)
+    except SettingsError as error:
+        yield Finding(what, "problem", str(error))
+        return
+    address = adapter.url or adapter.control_url
+    try:
+        answer = httpx.get(address, timeout=3)
+    except httpx.HTTPError as error:
+        yield Finding(what, "problem", f"{address} does not answer ({type(error).__name__})", "Is it running?")
+        return
+    yield Finding(what, "ok", f"{adapter.kind} at {address} answers ({answer.status_code} to a plain GET)")

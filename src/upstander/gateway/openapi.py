@@ -1,0 +1,197 @@
+"""The OpenAPI description of the gateway, made from the types that it reads and writes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from upstander import __version__
+from upstander.gateway.broadcasts import BroadcastView, OrderAsked
+from upstander.gateway.events import EventsAnswer, HoldAnswer
+from upstander.gateway.keys import Scope
+from upstander.model.decision import Decision
+from upstander.model.events import AnyEvent, Comment, Gift
+
+
+class ErrorBody(msgspec.Struct):
+    """What went wrong and what to do about it."""
+
+    reason: str
+    fix: str
+
+
+class ErrorAnswer(msgspec.Struct):
+    """The body of every answer that is not a success."""
+
+    error: ErrorBody
+
+
+class SequencedDecision(msgspec.Struct):
+    """A decision with its sequence number in the journal."""
+
+    seq: int
+    decision: Decision
+
+
+class DecisionsAnswer(msgspec.Struct):
+    """Decisions in order."""
+
+    decisions: list[SequencedDecision]
+
+
+_TYPES: tuple[Any, ...] = (
+    AnyEvent,
+    Comment | Gift,
+    EventsAnswer,
+    HoldAnswer,
+    BroadcastView,
+    OrderAsked,
+    DecisionsAnswer,
+    ErrorAnswer,
+)
+
+
+def _schema_hook(kind: type) -> dict[str, Any]:
+    # ``msgspec.Raw`` stands for JSON that is passed on unparsed: here, decisions.
+    if kind is msgspec.Raw:
+        return {"$ref": "#/components/schemas/Decision"}
+    raise NotImplementedError
+
+
+def describe() -> dict[str, Any]:
+    """The document served at ``/openapi.json``."""
+    schemas, components = msgspec.json.schema_components(
+        (*_TYPES, Decision), ref_template="#/components/schemas/{name}", schema_hook=_schema_hook
+    )
+    event, held, events_answer, hold_answer, broadcast, order, decisions, error, _ = schemas
+    text = {"schema": {"type": "string"}}
+    broadcast_id = {"name": "broadcast", "in": "path", "required": True, "schema": {"type": "string"}}
+    after = {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0}}
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000}}
+    deadline = {"name": "deadline_ms", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 10000}}
+
+    def operation(
+        summary: str, scope: Scope | None, answers: dict[str, Any], body: Any = None, parameters: Any = ()
+    ) -> dict[str, Any]:
+        made: dict[str, Any] = {"summary": summary, "responses": answers}
+        if scope is not None:
+            made["description"] = f"Needs a key with the scope `{scope}`."
+            made["security"] = [{"key": []}]
+            answers |= {code: _json(error, why) for code, why in _REFUSALS.items()}
+        else:
+            made["security"] = []
+        if body is not None:
+            made["requestBody"] = {"required": True, "content": body}
+        if parameters:
+            made["parameters"] = list(parameters)
+        return made
+
+    batch = {"oneOf": [event, {"type": "array", "items": event}]}
+    bodies = {"application/json": {"schema": batch}, "application/x-ndjson": text}
+    overloaded = "Too much is waiting; nothing was accepted. See Retry-After."
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Upstander gateway",
+            "version": __version__,
+            "description": "Events of live broadcasts in, decisions out. What is answered is durable.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {
+            "/v1/events": {
+                "post": operation(
+                    "Send one event, a JSON array of events, or JSON Lines",
+                    Scope.EVENTS_WRITE,
+                    {
+                        "200": _json(events_answer, "What was accepted is durable; what was refused is in `errors`."),
+                        "422": _json(events_answer, "Every event was refused; see `errors`."),
+                        "413": _json(error, "The body or the batch is too large."),
+                        "429": _json(error, overloaded),
+                    },
+                    bodies,
+                )
+            },
+            "/v1/hold": {
+                "post": operation(
+                    "Hold one comment until it is decided, or until its deadline",
+                    Scope.EVENTS_WRITE,
+                    {
+                        "200": _json(hold_answer, "What to do with the comment."),
+                        "422": _json(error, "The comment was refused."),
+                        "429": _json(hold_answer, "Not accepted; `verdict` is the fail policy's. See Retry-After."),
+                        "503": _json(hold_answer, "Not accepted; `verdict` is the fail policy's. See Retry-After."),
+                    },
+                    {"application/json": {"schema": held}},
+                    [deadline],
+                )
+            },
+            "/v1/broadcasts/{broadcast}": {
+                "get": operation(
+                    "What is held about one broadcast (the look is noted in the journal)",
+                    Scope.BROADCASTS_READ,
+                    {
+                        "200": _json(broadcast, "The broadcast as of its last event."),
+                        "404": _json(error, "No such broadcast is known."),
+                        "410": _json(error, "It has ended and its state is released."),
+                    },
+                    parameters=[broadcast_id],
+                )
+            },
+            "/v1/broadcasts/{broadcast}/orders": {
+                "post": operation(
+                    "A person's order: pause, resume, end, mute, release, …",
+                    Scope.ORDERS_WRITE,
+                    {
+                        "200": _json(_ORDER_ANSWER, "Recorded and on its way."),
+                        "422": _json(error, "The order is incomplete."),
+                    },
+                    {"application/json": {"schema": order}},
+                    [broadcast_id],
+                )
+            },
+            "/v1/decisions": {
+                "get": operation(
+                    "Decisions after a sequence number",
+                    Scope.DECISIONS_READ,
+                    {"200": _json(decisions, "In order."), "400": _json(error, "A parameter is out of range.")},
+                    parameters=[after, limit],
+                )
+            },
+            "/healthz": {"get": operation("The process answers", None, {"200": {"description": "It does."}})},
+            "/readyz": {
+                "get": operation(
+                    "Events are accepted",
+                    None,
+                    {"200": {"description": "They are."}, "503": {"description": "Not now."}},
+                )
+            },
+            "/metrics": {
+                "get": operation(
+                    "Prometheus metrics",
+                    Scope.METRICS_READ,
+                    {"200": {"description": "Text.", "content": {"text/plain": text}}},
+                )
+            },
+        },
+        "components": {
+            "schemas": components,
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer", "bearerFormat": "ups_…"}},
+        },
+    }
+
+
+_REFUSALS = {
+    "401": "No valid key was sent.",
+    "403": "The key lacks the scope.",
+    "503": "The journal cannot be written now; nothing was accepted. See Retry-After.",
+}
+_ORDER_ANSWER = {
+    "type": "object",
+    "required": ["order", "seq", "duplicate"],
+    "properties": {"order": {"type": "string"}, "seq": {"type": "integer"}, "duplicate": {"type": "boolean"}},
+}
+
+
+def _json(schema: Any, description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
