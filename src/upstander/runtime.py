@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 
@@ -20,6 +22,14 @@ from upstander.model.order import Order
 from upstander.policy.default import DefaultPolicy
 
 log = logging.getLogger(__name__)
+
+#: Further failures of the engine are only counted: a flood of them must not become a flood of logs.
+FAILURES_LOGGED = 10
+
+
+def cache_folder() -> Path:
+    """Where compiled packs are kept: ``$XDG_CACHE_HOME/upstander``, or ``~/.cache/upstander``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upstander"
 
 
 class Configuration(msgspec.Struct, frozen=True, gc=False):
@@ -64,7 +74,7 @@ class Runtime:
 
     def configure(self, configuration: Configuration) -> None:
         """Go on under another configuration. Raises ``PackError`` (and changes nothing) when its packs are broken."""
-        detector = TextDetector(packs.load(configuration.packs))
+        detector = TextDetector(packs.load(configuration.packs), cache_folder())
         self.configuration = configuration
         self._detector, self._policy = detector, DefaultPolicy()
         for engine in self.engines.values():
@@ -87,7 +97,8 @@ class Runtime:
             return self.engine(platform).observe(event)
         except Exception:
             self.failures += 1
-            log.exception("the engine failed on an event of type %s", type(event).__struct_config__.tag)
+            if self.failures <= FAILURES_LOGGED:
+                log.exception("the engine failed on an event of type %s", type(event).__struct_config__.tag)
             return None
 
     def order(self, platform: str, order: Order) -> None:

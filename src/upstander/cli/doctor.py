@@ -18,11 +18,15 @@ import httpx
 import msgspec
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from upstander import __version__
 from upstander.cli.common import config_option, print_json
 from upstander.detect.packs import PackError
+from upstander.detect.packs import load as load_packs
 from upstander.detect.text import TextDetector
+from upstander.gateway.service import configuration_of
+from upstander.runtime import cache_folder
 from upstander.settings import AdapterSettings, Settings, SettingsError, load, read_secret
 
 EXAMPLES = """
@@ -69,7 +73,7 @@ def command(config: Path | None, data: str | None, as_json: bool) -> None:
         for finding in findings:
             mark = {"ok": "[green]ok[/]", "warning": "[yellow]warning[/]", "problem": "[bold red]problem[/]"}
             text = finding.found + (f"\n-> {finding.fix}" if finding.fix else "")
-            table.add_row(mark[finding.state], finding.what, text)
+            table.add_row(mark[finding.state], finding.what, Text(text))
         Console().print(table)
     if any(finding.state == "problem" for finding in findings):
         raise click.exceptions.Exit(1)
@@ -112,19 +116,17 @@ def _packages() -> Iterator[Finding]:
 
 
 def _packs(settings: Settings) -> Finding:
-    from upstander.detect.packs import load as load_packs  # noqa: PLC0415
-    from upstander.gateway.service import configuration_of  # noqa: PLC0415 - imports the whole service
 
     try:
         began = time.perf_counter()
         configuration = configuration_of(settings)
         packs = load_packs(configuration.packs)
-        TextDetector(packs)
+        TextDetector(packs, cache_folder())
         took = time.perf_counter() - began
     except PackError as error:
         return Finding("packs", "problem", str(error), "Mend the pack; the service keeps none that is broken.")
     languages = sorted({pattern.language for pattern in packs.patterns})
-    what = f"{len(packs.patterns)} patterns ({', '.join(languages)}), compiled in {took:.2f} s, hash {packs.hash[:12]}"
+    what = f"{len(packs.patterns)} patterns ({', '.join(languages)}), ready in {took:.2f} s, hash {packs.hash[:12]}"
     return Finding("packs", "ok", what)
 
 

@@ -127,6 +127,11 @@ def pressed(audience: Audience, viewer: str, signals: list[Signal], now: int) ->
     return [Signal(Tactic.AUDIENCE_PRESSURE, 1.5, "audience.collective", note=note)]
 
 
+def pressing(audience: Audience, now: int) -> int:
+    """How many viewers pressed the host within the last minute."""
+    return sum(now - at < WINDOW_MS for at in audience.pressing.values())
+
+
 def frame(audience: Audience, event: Frame, now: int) -> tuple[list[Signal], AgeBand | None]:
     """Frame facts: ``alone`` and ``home_setting``, and an estimated age band once frames agree over time."""
     signals = []

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
+import logging
+import os
 import re
+import tempfile
+from pathlib import Path
 
 import hyperscan
 import msgspec
 
 from upstander.detect.normalise import Views, align
 from upstander.detect.packs import PackError, PackSet, Pattern
+
+log = logging.getLogger(__name__)
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
@@ -21,15 +29,54 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     groups: dict[str, str]
 
 
+def _read(path: Path) -> hyperscan.Database | None:
+    """A database from the cache, when it is there, whole, ours, and made for this machine."""
+    try:
+        if path.stat().st_uid != os.getuid():
+            return None
+        data = path.read_bytes()
+        if hashlib.sha256(data[32:]).digest() != data[:32]:
+            return None
+        database = hyperscan.loadb(data[32:], hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)  # working memory, which only ``compile`` makes by itself
+        return database
+    except (OSError, hyperscan.error):
+        return None
+
+
+def _write(path: Path, database: hyperscan.Database) -> None:
+    """Keep a database. A cache that cannot be written only costs time."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        body = hyperscan.dumpb(database)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(hashlib.sha256(body).digest() + body)
+        Path(file.name).replace(path)
+    except OSError as error:
+        log.debug("the compiled packs could not be kept: %s", error)
+
+
 class Matcher:
     """Scans texts for every pattern of a pack set at once. Not for use from several threads at a time."""
 
-    def __init__(self, packs: PackSet) -> None:
+    def __init__(self, packs: PackSet, cache: Path | None = None) -> None:
+        """``cache``: a folder in which the compiled database is kept, so that it need not be compiled again."""
         self.packs = packs
         self._found: list[int] = []
         self._spans = [re.compile(pattern.expression.encode()) for pattern in packs.patterns]
         self._unless = [tuple(re.compile(u.encode()) for u in pattern.unless) for pattern in packs.patterns]
-        self._database = self._compile() if packs.patterns else None
+        self._database = self._load(cache) if packs.patterns else None
+
+    def _load(self, cache: Path | None) -> hyperscan.Database:
+        if cache is None:
+            return self._compile()
+        # A database fits one Hyperscan build and one kind of processor; Hyperscan itself refuses any other.
+        path = cache / f"{self.packs.hash[:32]}-{importlib.metadata.version('hyperscan')}.hsdb"
+        database = _read(path)
+        if database is None:
+            database = self._compile()
+            _write(path, database)
+        return database
 
     def _compile(self) -> hyperscan.Database:
         database = hyperscan.Database()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 import phonenumbers
@@ -46,8 +47,8 @@ _NOTHING = HostText()
 class TextDetector:
     """Reads texts with one pack set. Pure: the same text always gives the same signals."""
 
-    def __init__(self, packs: PackSet) -> None:
-        self.matcher = Matcher(packs)
+    def __init__(self, packs: PackSet, cache: Path | None = None) -> None:
+        self.matcher = Matcher(packs, cache)
 
     @property
     def packs(self) -> PackSet:

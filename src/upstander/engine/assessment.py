@@ -16,8 +16,8 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
     """What is believed after one event, for policy to judge.
 
     ``belief`` (nats) is the pair's, exposures and standing included; ``evidence`` the pair's nats a tactic;
-    ``broadcast_belief`` that of the whole audience, to which ``viewers`` (so many) contribute. ``signals`` are this
-    event's tactics. ``issued`` says when (epoch milliseconds) an intervention was last asked for in this broadcast,
+    ``broadcast_belief`` that of the whole audience, ``pressing`` how many viewers pressed within the last minute.
+    ``signals`` are this event's tactics. ``issued`` says when (epoch milliseconds) an intervention was last asked for in this broadcast,
     by ``name`` or ``name:target``.
     """
 
@@ -30,7 +30,7 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
     evidence: Mapping[str, float]
     belief: float
     broadcast_belief: float
-    viewers: int
+    pressing: int
     pair_level: int
     broadcast_level: int
     muted: bool

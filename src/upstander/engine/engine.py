@@ -292,7 +292,7 @@ class Engine:
             evidence={tactic: value * fade for tactic, value in pair.evidence.items()},
             belief=total,
             broadcast_belief=broadcast.belief,
-            viewers=len(broadcast.pairs),
+            pressing=crowd.pressing(broadcast.audience, now),
             pair_level=pair.level,
             broadcast_level=broadcast.level,
             muted=bool(pair.muted),

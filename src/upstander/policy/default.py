@@ -20,7 +20,7 @@ THRESHOLDS: dict[str, tuple[float, float, float, float]] = {
     "unknown": (2.4, 4.5, 7.0, 10.0),
     "adult": (4.0, 7.0, 10.0, 14.0),
 }
-#: A broadcast's own belief, over at least ``CROWD`` viewers, must be this many times higher.
+#: A broadcast's own belief counts while at least ``CROWD`` viewers press at once, and must be this many times higher.
 BROADCAST_FACTOR = 1.5
 CROWD = 3
 
@@ -137,7 +137,7 @@ class DefaultPolicy:
 
     def _broadcast_level(self, a: Assessment, protection: str) -> Level:
         """A crowd's pressure can reach ``urgent`` though no single viewer does; it takes at least three of them."""
-        if a.viewers < CROWD or not a.signals:
+        if a.pressing < CROWD or not a.signals:
             return Level.CLEAR
         return min(self._reached(a.broadcast_belief, THRESHOLDS[protection], BROADCAST_FACTOR), Level.URGENT)
 
