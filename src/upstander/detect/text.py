@@ -23,8 +23,9 @@ PHONE_STRENGTH = 2.4
 
 _TACTICS = frozenset(str(tactic) for tactic in Tactic)
 _MENTION = re.compile(r"\s*@([\w.\-]{1,64})")
-#: Cheap test before the (slow) phone number parser: at least seven digits, with what people put between them.
-_DIGITS = re.compile(r"(?:\d[\s().\-/]{0,3}){7}")
+#: Cheap test before the (slow) phone number parser: at least seven digits, with what people put between them, that
+#: are no part of a name or a mention.
+_DIGITS = re.compile(r"(?<![\w@])\+?\(?(?:\d[\s().\-/]{0,3}){7}")
 #: Regions in which a number without a country code is tried.
 PHONE_REGIONS = ("GB", "US")
 
@@ -123,9 +124,11 @@ def _years(hit: Hit) -> int | None:
 
 def _phone(text: str) -> tuple[int, int] | None:
     """Where a valid phone number stands in a text, if one does."""
-    if _DIGITS.search(text) is None:
+    digits = _DIGITS.search(text)
+    if digits is None:
         return None
     for region in PHONE_REGIONS:
         for match in phonenumbers.PhoneNumberMatcher(text, region):
-            return match.start, match.end
+            if match.start >= digits.start():
+                return match.start, match.end
     return None

@@ -17,8 +17,8 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
 
     ``belief`` (nats) is the pair's, exposures and standing included; ``evidence`` the pair's nats a tactic;
     ``broadcast_belief`` that of the whole audience, ``pressing`` how many viewers pressed within the last minute.
-    ``signals`` are this event's tactics. ``issued`` says when (epoch milliseconds) an intervention was last asked for in this broadcast,
-    by ``name`` or ``name:target``.
+    ``signals`` are this event's tactics. ``issued`` says when (epoch milliseconds) an intervention was last asked
+    for in this broadcast, by ``name`` or ``name:target``. ``events`` counts this pair's events that showed something.
     """
 
     event: str
@@ -28,6 +28,8 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
     band: AgeBand
     signals: tuple[Signal, ...]
     evidence: Mapping[str, float]
+    events: int
+    exposures: tuple[str, ...]
     belief: float
     broadcast_belief: float
     pressing: int

@@ -251,6 +251,7 @@ class Engine:
         for signal in signals:
             cap = belief.SEVERE_CAP if signal.label in SEVERE else belief.TACTIC_CAP
             evidence[signal.label] = belief.add(evidence.get(signal.label, 0.0), signal.strength, cap)
+        pair.shown += 1
         if event.id not in pair.events:
             pair.events = [*pair.events, event.id][-EVENTS_KEPT:]
         after = sum(evidence.values())
@@ -290,6 +291,8 @@ class Engine:
             band=broadcast.band,
             signals=signals,
             evidence={tactic: value * fade for tactic, value in pair.evidence.items()},
+            events=pair.shown,
+            exposures=tuple(active),
             belief=total,
             broadcast_belief=broadcast.belief,
             pressing=crowd.pressing(broadcast.audience, now),

@@ -8,7 +8,7 @@ import msgspec
 
 from upstander.engine.assessment import Assessment, Judgement
 from upstander.model.decision import Asked
-from upstander.model.vocabulary import AgeBand, Intervention, Level, Tactic
+from upstander.model.vocabulary import AgeBand, Exposure, Intervention, Level, Tactic
 
 I = Intervention  # noqa: E741 - keeps the tables readable
 T = Tactic
@@ -32,6 +32,9 @@ SEVERE = frozenset({T.SEXUALISED_REQUEST, T.THREAT, T.MEET_UP})
 DIRECTIVE = frozenset(
     {T.OFF_PLATFORM, T.SECRECY, T.SUPERVISION_PROBE, T.GIFT_LURE, T.DARE, T.AUDIENCE_PRESSURE, T.DECEPTION} | SEVERE
 )
+
+#: One message never makes an emergency: it takes this many that showed something.
+EMERGENCY_EVENTS = 3
 
 #: Tactics whose comment is held already at ``notice``.
 HOLD_AT_NOTICE: dict[str, frozenset[Tactic]] = {
@@ -93,6 +96,7 @@ _TABLES = (
     CROWD,
     SEEN,
     SEVERE_SEEN,
+    EMERGENCY_EVENTS,
     sorted(SEVERE),
     sorted(DIRECTIVE),
     {protection: sorted(tactics) for protection, tactics in HOLD_AT_NOTICE.items()},
@@ -131,15 +135,16 @@ class DefaultPolicy:
             ceiling = Level.URGENT
         elif len(seen) >= 2:
             ceiling = Level.CONCERN
-        if (severe and len(seen) >= 2) or len(seen & DIRECTIVE) >= 3:
+        if a.events >= EMERGENCY_EVENTS and ((severe and len(seen) >= 2) or len(seen & DIRECTIVE) >= 3):
             ceiling = Level.EMERGENCY
         return min(reached, ceiling)
 
     def _broadcast_level(self, a: Assessment, protection: str) -> Level:
-        """A crowd's pressure can reach ``urgent`` though no single viewer does; it takes at least three of them."""
+        """A crowd's pressure can reach what no single viewer does; it takes at least three of them at once."""
         if a.pressing < CROWD or not a.signals:
             return Level.CLEAR
-        return min(self._reached(a.broadcast_belief, THRESHOLDS[protection], BROADCAST_FACTOR), Level.URGENT)
+        ceiling = Level.EMERGENCY if any(signal.label in SEVERE for signal in a.signals) else Level.URGENT
+        return min(self._reached(a.broadcast_belief, THRESHOLDS[protection], BROADCAST_FACTOR), ceiling)
 
     @staticmethod
     def _holds(a: Assessment, protection: str, level: Level) -> bool:
@@ -160,6 +165,11 @@ class DefaultPolicy:
         highest = max(level, crowd)
         risen = level > a.pair_level or highest > a.broadcast_level
         steps = list(STEPS[protection].get(highest, ())) if a.signals else []
+        if Exposure.DISTRESS in a.exposures and highest >= Level.URGENT and I.PAUSE not in steps:
+            steps.append(I.PAUSE)
+        elif a.muted and crowd < Level.EMERGENCY and I.PAUSE in steps:
+            # What a muted viewer writes reaches nobody: it must not be a switch by which a troll stops a broadcast.
+            steps.remove(I.PAUSE)
         if crowd >= Level.CONCERN:
             steps.append(I.SLOW_MODE)
         for step in steps:
