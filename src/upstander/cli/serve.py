@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 from pathlib import Path
+from types import FrameType
 
 import click
 import msgspec
@@ -52,6 +53,18 @@ def run(settings: Settings) -> None:
     uvloop.run(_serve(settings))
 
 
+class _Server(uvicorn.Server):
+    """uvicorn, but open event streams are told to end as soon as a signal comes, not after the grace period."""
+
+    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+        super().__init__(config)
+        self._service = service
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._service.draining = True
+        super().handle_exit(sig, frame)
+
+
 async def _serve(settings: Settings) -> None:
     listener = _bind(settings.server)
     service = Service(settings)
@@ -72,7 +85,7 @@ async def _serve(settings: Settings) -> None:
     )
     # Said on standard output, so that scripts that asked for port 0 can read it.
     click.echo(f"Upstander listens on http://{host}:{port} (data in {settings.data}). Ctrl-C stops it.")
-    await uvicorn.Server(config).serve(sockets=[listener])
+    await _Server(config, service).serve(sockets=[listener])
 
 
 def _report(entries: int) -> None:

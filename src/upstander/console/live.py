@@ -186,36 +186,32 @@ async def _stream(request: Request, key: Key) -> AsyncIterator[bytes]:
     session = request.cookies.get(COOKIE, "")
     by_session = "authorization" not in request.headers
     sent, sent_at = -1, 0.0
-    events, at = service.intake.accepted, time.monotonic()
-    rate = 0.0
-    while service.ready and not await request.is_disconnected():
+    while service.ready and not service.draining and not await request.is_disconnected():
         now = time.monotonic()
-        if now - at >= 1.0:
-            fresh = (service.intake.accepted - events) / (now - at)
-            rate = fresh if not rate else 0.6 * rate + 0.4 * fresh
-            events, at = service.intake.accepted, now
         changed = service.wall.version != sent
-        if changed or now - sent_at >= (1.0 if rate else QUIET_S):
+        if changed or now - sent_at >= (1.0 if service.metrics.events_per_s else QUIET_S):
             if by_session and _sessions(request).key_of(session, service) is None:
                 yield b"event: closed\ndata: {}\n\n"
                 return
             sent, sent_at = service.wall.version, now
-            yield b"data: " + msgspec.json.encode(update(service, key.platform, rate)) + b"\n\n"
+            yield b"data: " + msgspec.json.encode(update(service, key.platform)) + b"\n\n"
         await asyncio.sleep(TICK_S)
 
 
-def update(service: Service, platform: str, rate: float) -> Update:
+def update(service: Service, platform: str) -> Update:
     """What the page shows now, of one platform."""
     rows = service.wall.ranked(platform)
     levels: dict[str, int] = {}
     for row in rows:
+        if row.state == "ended":
+            continue
         levels[row.level] = levels.get(row.level, 0) + 1
     counts = actions.counts(service.intake.journal.reader)
     engine = service.intake.runtime.engines.get(platform)
     stats = Stats(
         available=service.intake.available,
         events=service.intake.recovered.events + service.intake.accepted,
-        events_per_s=round(rate, 1),
+        events_per_s=round(service.metrics.events_per_s, 1),
         p99_ms=round(service.metrics.p99_ms(), 2),
         broadcasts=len(engine.state.broadcasts) if engine else 0,
         outbox_open=counts["pending"] + counts["sent"],

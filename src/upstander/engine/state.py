@@ -12,7 +12,8 @@ class Pair(msgspec.Struct, gc=False):
     """What is believed about one viewer towards this broadcast's host.
 
     ``evidence`` is nats a tactic (only tactics that were seen), all as of ``at`` (epoch milliseconds); ``events``
-    the last ids that moved it, ``shown`` how many did; ``level`` the highest reached; ``muted`` the event since which the viewer is muted.
+    the last ids that moved it, ``shown`` how many did; ``level`` the highest reached; ``muted`` the event since which
+    the viewer is muted.
     """
 
     at: int

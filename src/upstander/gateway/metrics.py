@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -30,12 +32,23 @@ class Metrics:
         self._by_route = {route: self._latency.labels(route) for route in ("events", "hold", "stream")}
         self.recent: deque[float] = deque(maxlen=2_000)
         self.deadlines_missed = 0
+        self.events_per_s = 0.0
         self.registry.register(self)
 
     def took(self, route: str, seconds: float) -> None:
         """One request was answered."""
         self._by_route[route].observe(seconds)
         self.recent.append(seconds)
+
+    async def watch_rate(self) -> None:
+        """Keep ``events_per_s``, smoothed over a few seconds, until cancelled."""
+        before, at = self._service.intake.accepted, time.monotonic()
+        while True:
+            await asyncio.sleep(1.0)
+            count, now = self._service.intake.accepted, time.monotonic()
+            fresh = (count - before) / (now - at)
+            self.events_per_s = 0.5 * self.events_per_s + 0.5 * fresh if fresh > 0.1 else 0.0
+            before, at = count, now
 
     def p99_ms(self) -> float:
         """The 99th percentile of the last 2,000 requests, in milliseconds; 0 before the first."""

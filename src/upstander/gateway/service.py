@@ -58,8 +58,10 @@ class Service:
         self.keys: KeyStore
         self.streams = 0
         self.ready = False
+        #: set when a signal asks the service to stop: long answers end
+        self.draining = False
         self._lock: int | None = None
-        self._walls: asyncio.Task[None] | None = None
+        self._watchers: list[asyncio.Task[None]] = []
 
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
@@ -70,7 +72,11 @@ class Service:
         self.intake.on_actions = self.dispatcher.wake
         self.dispatcher.start()
         self.wall.fill(self.intake.runtime)
-        self._walls = asyncio.create_task(self.wall.follow(self.intake.hub), name="wall")
+        self._watchers = [
+            asyncio.create_task(self.wall.follow(self.intake.hub), name="wall"),
+            asyncio.create_task(self._mark_ended(), name="wall ends"),
+            asyncio.create_task(self.metrics.watch_rate(), name="rate"),
+        ]
         # The writer's thread must not wait 5 ms (the default) for the interpreter lock after every fsync.
         sys.setswitchinterval(0.0005)
         # What was loaded so far lives as long as the process: the collector need not look at it again, and with
@@ -83,9 +89,9 @@ class Service:
     async def stop(self) -> None:
         """Finish what was begun, then close everything."""
         self.ready = False
-        if self._walls is not None:
-            self._walls.cancel()
-            await asyncio.gather(self._walls, return_exceptions=True)
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
         await self.dispatcher.stop()
         await self.intake.stop()
         for adapter in self.adapters:
@@ -94,6 +100,11 @@ class Service:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    async def _mark_ended(self) -> None:
+        while True:
+            await asyncio.sleep(0.5)
+            self.wall.mark_ended(self.intake.runtime)
 
     def _take_lock(self) -> None:
         """Two writers would tear the hash chain: one process a data folder."""

@@ -16,7 +16,7 @@ MAX_DECISIONS = 50
 
 
 class WallRow(msgspec.Struct, gc=False):
-    """A broadcast on the wall: the highest level reached, the latest decision and what it showed."""
+    """A broadcast on the wall: the highest level reached, the latest decision, what it showed, ``live`` or ``ended``."""
 
     platform: str
     broadcast: str
@@ -28,6 +28,7 @@ class WallRow(msgspec.Struct, gc=False):
     why: str
     at: int
     decisions: int
+    state: str = "live"
 
 
 class Shown(msgspec.Struct, frozen=True, gc=False):
@@ -84,6 +85,8 @@ class Wall:
             return
         self.version += 1
         why = [reason.why for reason in decision.reasons if reason.what not in decision.exposures]
+        # What just happened comes before what happened earlier.
+        why.sort(key=lambda text: text.startswith("earlier"))
         key = (published.platform, decision.broadcast)
         row = self.rows.get(key)
         if row is None:
@@ -93,7 +96,8 @@ class Wall:
         row.belief = decision.belief
         row.tactics = list(dict.fromkeys([*row.tactics, *decision.tactics]))[-6:]
         row.exposures = list(decision.exposures)
-        row.why = why[0] if why else ""
+        if why and not (row.why and why[0].startswith("earlier")):
+            row.why = why[0]
         row.at = decision.at
         row.decisions += 1
         self.decisions.append(
@@ -106,9 +110,19 @@ class Wall:
         self._bound()
 
     def ranked(self, platform: str | None = None) -> list[WallRow]:
-        """The rows, gravest and latest first; of one platform, or of all."""
+        """The rows, live ones first, then gravest and latest first; of one platform, or of all."""
         rows = (row for row in self.rows.values() if platform in (None, row.platform))
-        return sorted(rows, key=lambda row: (-row.rank, -row.at, row.broadcast))
+        return sorted(rows, key=lambda row: (row.state == "ended", -row.rank, -row.at, row.broadcast))
+
+    def mark_ended(self, runtime: Runtime) -> None:
+        """Note which of the broadcasts have ended (or are live again)."""
+        for row in self.rows.values():
+            engine = runtime.engines.get(row.platform)
+            broadcast = engine.state.broadcasts.get(row.broadcast) if engine else None
+            state = "live" if broadcast is not None and not broadcast.ended else "ended"
+            if state != row.state:
+                row.state = state
+                self.version += 1
 
     def _bound(self) -> None:
         if len(self.rows) > MAX_ROWS:

@@ -32,11 +32,13 @@ function stamp(at) {
 }
 
 function broadcast(row) {
-  const item = make("li", `row ${row.level}`);
+  const item = make("li", `row ${row.level}${row.state === "ended" ? " ended" : ""}`);
   item.tabIndex = -1;
   item.dataset.key = row.broadcast;
   const head = make("div", "row-head");
-  head.append(badge(row.level), make("strong", "name", row.broadcast), stamp(row.at));
+  head.append(badge(row.level), make("strong", "name", row.broadcast));
+  if (row.state === "ended") head.append(make("span", "where", "ended"));
+  head.append(stamp(row.at));
   item.append(head, make("p", "why", row.why || "—"));
   const tags = make("div", "tags");
   if (row.tactics.length) tags.append(chips(row.tactics, "tactic"));

@@ -1,0 +1,5 @@
+"""``python -m upstander``: the command line."""
+
+from upstander.cli import main
+
+main()

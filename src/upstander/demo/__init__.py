@@ -1,0 +1,1 @@
+"""The demo: a pretend platform that plays scripted broadcasts against a real, running Upstander."""
