@@ -19,6 +19,10 @@ from upstander.detect.packs import PackError, PackSet, Pattern
 log = logging.getLogger(__name__)
 
 
+#: Each pattern is reported once; ``^`` and ``$`` are a view's ends, for views are scanned as lines of one text.
+_FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+
+
 class Hit(msgspec.Struct, frozen=True, gc=False):
     """A pattern that fired: which, in which view, and where in the original text (character offsets)."""
 
@@ -63,7 +67,7 @@ class Matcher:
         """``cache``: a folder in which the compiled database is kept, so that it need not be compiled again."""
         self.packs = packs
         self._found: list[int] = []
-        self._spans = [re.compile(pattern.expression.encode()) for pattern in packs.patterns]
+        self._spans = [re.compile(pattern.expression.encode(), re.MULTILINE) for pattern in packs.patterns]
         self._unless = [tuple(re.compile(u.encode()) for u in pattern.unless) for pattern in packs.patterns]
         self._database = self._load(cache) if packs.patterns else None
 
@@ -83,7 +87,7 @@ class Matcher:
         expressions = [pattern.expression.encode() for pattern in self.packs.patterns]
         ids = list(range(len(expressions)))
         try:
-            database.compile(expressions=expressions, ids=ids, flags=[hyperscan.HS_FLAG_SINGLEMATCH] * len(ids))
+            database.compile(expressions=expressions, ids=ids, flags=[_FLAGS] * len(ids))
         except hyperscan.error as error:
             raise self._blame(error) from None
         return database
@@ -92,10 +96,11 @@ class Matcher:
         """Find which pattern the compiler refused: Hyperscan only says that one of them is bad."""
         for pattern in self.packs.patterns:
             try:
-                hyperscan.Database().compile(expressions=[pattern.expression.encode()], ids=[0], flags=[0])
+                hyperscan.Database().compile(expressions=[pattern.expression.encode()], ids=[0], flags=[_FLAGS])
             except hyperscan.error as single:
                 reason = f"the pattern of `{pattern.name}` cannot be compiled ({single})"
-                return PackError(pattern.name, 1, reason, "Look-around and back-references are not available.")
+                fix = "Write it with what Hyperscan knows: no look-around, no back-reference, anchors only at the ends."
+                return PackError(pattern.file, pattern.line, reason, fix)
         return PackError("packs", 1, f"the packs cannot be compiled together ({error})", "Use fewer patterns.")
 
     def _on_match(self, identifier: int, start: int, end: int, flags: int, context: object) -> None:

@@ -46,6 +46,8 @@ class Pattern(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     unless: tuple[str, ...] = ()
     fires: tuple[str, ...] = ()
     spares: tuple[str, ...] = ()
+    file: str = ""
+    line: int = 1
 
 
 class PackSet(msgspec.Struct, frozen=True):
@@ -158,7 +160,7 @@ def _pattern(file: str, entry: dict[str, Any], label: str, language: str, who: s
     _check_expression(file, line, identifier, expression)
     unless = _texts(file, entry, "unless")
     for extra in unless:
-        _check_expression(file, line, identifier, extra)
+        _check_expression(file, line, identifier, extra, look_around=True)
     return Pattern(
         name=f"{language}.{label}.{identifier}",
         label=label,
@@ -169,21 +171,56 @@ def _pattern(file: str, entry: dict[str, Any], label: str, language: str, who: s
         unless=unless,
         fires=_texts(file, entry, "fires"),
         spares=_texts(file, entry, "spares"),
+        file=file,
+        line=line,
     )
 
 
-def _check_expression(file: str, line: int, identifier: str, expression: object) -> None:
+def _construct(expression: str, look_around: bool) -> tuple[str, str] | None:
+    """The first thing in a pattern that is not allowed there, with the fix.
+
+    A plain walk over its characters, escapes and classes skipped.
+    """
+    position, in_class = 0, False
+    while position < len(expression):
+        character, rest = expression[position], expression[position:]
+        group = re.match(r"\(\?(?:P<\w+>|[:=!]|<[=!])", rest)
+        if character == "\\":
+            if rest[1:2].isdigit() and rest[1] != "0":
+                return "refers back to a group", "Write the alternatives out: back-references are not available."
+            position += 2
+            continue
+        if character == "[" or (character == "]" and in_class):
+            in_class = character == "["
+            position += 2 if rest.startswith(("[]", "[^")) else 1
+            continue
+        if in_class:
+            position += 1
+            continue
+        if group is not None:
+            if not look_around and group.group() in ("(?=", "(?!", "(?<=", "(?<!"):
+                return "looks around", "Use `unless` for what calls it off: look-around is not available."
+            position += group.end()
+            continue
+        if character.isupper():
+            return "has capitals", "Texts are matched in lower case: write it so."
+        # Unbounded repeats make matching slow and spans meaningless.
+        if character in "*+" or re.match(r"\{\d+,\}", rest):
+            return "has an unbounded repeat", "Bound it, such as `.{0,20}` or `(?:\\w{1,12} ){0,3}`."
+        position += 1
+    return None
+
+
+def _check_expression(file: str, line: int, identifier: str, expression: object, look_around: bool = False) -> None:
     if not isinstance(expression, str) or not expression:
         raise PackError(file, line, f"`{identifier}` has no pattern", "Write a regular expression in quotes.")
     if len(expression) > MAX_PATTERN:
         reason = f"the pattern of `{identifier}` is {len(expression)} characters long"
         raise PackError(file, line, reason, f"Keep it under {MAX_PATTERN}, or split it.")
-    if expression != expression.lower() and not re.search(r"\\[BWSD]", expression):
-        raise PackError(file, line, f"the pattern of `{identifier}` has capitals", "Texts are matched in lower case.")
-    # Unbounded repeats of anything make matching slow and spans meaningless.
-    if re.search(r"(?<!\\)(?:\.|\\[sSwWdD]|\])(?:\*|\+)|\)(?:\*|\+)|\{\d+,\}", expression):
-        reason = f"the pattern of `{identifier}` has an unbounded repeat"
-        raise PackError(file, line, reason, "Bound it, such as `.{0,20}` or `(?:\\w{1,12} ){0,3}`.")
+    fault = _construct(expression, look_around=look_around)
+    if fault is not None:
+        reason, fix = fault
+        raise PackError(file, line, f"the pattern of `{identifier}` {reason}", fix)
     try:
         compiled = re.compile(expression.encode())
     except re.error as error:
