@@ -5,6 +5,7 @@ One engine a platform: beliefs about a viewer never cross from one platform to a
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -64,6 +65,12 @@ def decode_configuration(data: bytes) -> Configuration:
     return msgspec.json.decode(data, type=Configuration)
 
 
+@functools.lru_cache(maxsize=4)
+def _load(sources: tuple[tuple[str, str], ...]) -> packs.PackSet:
+    """Packs are read once: recovery and ``verify`` meet the same configuration again and again."""
+    return packs.load(sources)
+
+
 class Runtime:
     """Engines by platform. Deterministic: the same calls in the same order give the same decisions."""
 
@@ -74,7 +81,7 @@ class Runtime:
 
     def configure(self, configuration: Configuration) -> None:
         """Go on under another configuration. Raises ``PackError`` (and changes nothing) when its packs are broken."""
-        detector = TextDetector(packs.load(configuration.packs), cache_folder())
+        detector = TextDetector(_load(configuration.packs), cache_folder())
         self.configuration = configuration
         self._detector, self._policy = detector, DefaultPolicy()
         for engine in self.engines.values():
