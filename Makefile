@@ -23,6 +23,8 @@ lint: setup-dev ## ruff and mypy
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 
+export NO_MKDOCS_2_WARNING = 1
+
 docs: setup-dev ## build the documentation site into site/
 	.venv/bin/python scripts/generate_reference.py
 	.venv/bin/mkdocs build --strict --quiet

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
-from strategies import START, engine, event
 
+from strategies import START, engine, event
 from upstander.engine import belief, lifecycle
 from upstander.engine.belief import add, decay
 from upstander.engine.engine import GRACE_MS, Engine
@@ -106,6 +106,13 @@ def test_what_the_host_says_of_their_age_makes_protection_stricter_never_looser(
     assert "stated_age" in decision.exposures
     assert watcher.state.broadcasts["b"].band == "10_12"
     start(watcher, band="adult")
+    assert watcher.state.broadcasts["b"].band == "10_12"
+
+
+def test_an_announcement_that_knows_nothing_keeps_the_declared_band() -> None:
+    watcher = engine()
+    start(watcher, band="10_12")
+    start(watcher, band="unknown")
     assert watcher.state.broadcasts["b"].band == "10_12"
 
 

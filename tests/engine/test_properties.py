@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import HARMLESS, START, VIEWERS, engine, event, harmful, streams
 
+from strategies import HARMLESS, START, VIEWERS, engine, event, harmful, streams
 from upstander.engine import belief
 from upstander.engine.engine import Engine
 from upstander.model.decision import Decision, decode_decision, encode_decision

@@ -7,17 +7,30 @@ Reference: https://github.com/arut/nginx-rtmp-module/wiki/Control-module
 
 from __future__ import annotations
 
+import asyncio
+import re
+
 import httpx
 
 from upstander.adapters.base import Action, Capability, Outcome
 
 TIMEOUT_S = 5.0
+#: A publisher that nginx announced may not have joined yet, or may sit with another worker: ask this often.
+TRIES = 5
+TRY_AGAIN_S = 0.05
+
+# The control interface compares a name with the bytes of the request's target, without decoding them. So a name goes
+# there as it is, and what cannot stand there as it is (spaces, & and #, all beyond ASCII) cannot be dropped.
+_AS_IS = re.compile(r"[!-~]+")
+_APART = re.compile(r"[&#]")
 
 
 class NginxRtmpAdapter:
     """``pause`` and ``end`` drop the publisher; ``resume`` needs nothing from nginx: publishing is allowed again.
 
     A broadcast's id is the stream's name. Dropping a stream that is not there does nothing, so actions may repeat.
+    ``publishers`` are the connections (nginx's ``clientid``) that publish under each name as far as nginx said so
+    since this process started: a drop that reaches none of them is not done.
     """
 
     capabilities = frozenset({Capability.PAUSE, Capability.END})
@@ -26,21 +39,61 @@ class NginxRtmpAdapter:
         self.name, self.platform = name, platform
         self._control = control_url.rstrip("/")
         self.app = app
-        self._client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False)
+        self.publishers: dict[str, set[str]] = {}
+        # A connection for each request: nginx hands every new one to any of its workers. No proxy: it is loopback.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, limits=limits, trust_env=False)
+
+    def can_drop(self, stream: str) -> bool:
+        """Whether the control interface can be told this stream's name."""
+        target = self.app + stream
+        return bool(_AS_IS.fullmatch(target)) and not _APART.search(target)
+
+    def joined(self, stream: str, client: str) -> None:
+        """A connection publishes this stream."""
+        self.publishers.setdefault(stream, set()).add(client)
+
+    def left(self, stream: str, client: str) -> bool:
+        """A connection publishes this stream no more. True when none is left that does."""
+        clients = self.publishers.get(stream, set())
+        clients.discard(client)
+        if not clients:
+            self.publishers.pop(stream, None)
+        return not clients
 
     async def perform(self, action: Action) -> Outcome:
         """Drop the publisher, or note that it may publish again."""
         if action.doing == "resume":
             return Outcome(True, note="publishing is allowed again")
-        parameters = {"app": self.app, "name": action.broadcast}
+        if not self.can_drop(action.broadcast):
+            # ``on_publish`` refuses such a name, paused or not.
+            return Outcome(False, note="nginx's control interface cannot be told this name; publishing is refused")
+        for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(TRY_AGAIN_S)
+            outcome, dropped = await self._drop(action.broadcast)
+            if outcome is not None:
+                return outcome
+            if dropped or action.broadcast not in self.publishers:
+                return Outcome(True, note=f"{dropped} publisher dropped; publishing refused")
+        note = "nginx announced a publisher and dropped none: with `worker_processes` above 1 set `on_update`"
+        return Outcome(False, retry=True, note=note)
+
+    async def _drop(self, stream: str) -> tuple[Outcome | None, int]:
+        """Ask nginx once: what went wrong, or how many publishers it dropped."""
+        url = httpx.URL(f"{self._control}/drop/publisher")
+        target = f"{url.path}?app={self.app}&name={stream}".encode()
         try:
-            response = await self._client.get(f"{self._control}/drop/publisher", params=parameters)
+            response = await self._client.get(url, extensions={"target": target})
         except httpx.HTTPError as error:
-            return Outcome(False, retry=True, note=f"nginx gave no answer ({type(error).__name__})")
+            return Outcome(False, retry=True, note=f"nginx gave no answer ({type(error).__name__})"), 0
         if not response.is_success:
-            return Outcome(False, response.status_code >= 500, f"nginx answered {response.status_code}")
+            note = f"nginx answered {response.status_code}: check `control_url` and `rtmp_control`"
+            return Outcome(False, response.status_code >= 500, note), 0
         dropped = response.text.strip()
-        return Outcome(True, note=f"{dropped if dropped.isdigit() else '0'} publisher dropped; publishing refused")
+        if not dropped.isdigit():
+            return Outcome(False, note="the answer is not that of `rtmp_control`: check `control_url`"), 0
+        return None, int(dropped)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -60,14 +61,17 @@ class WebhookAdapter:
             "webhook-signature": sign(self._key, action.id, timestamp, body),
         }
         try:
-            response = await self._client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as error:
+            # httpx's own time-out starts anew with every byte: a receiver that trickles would hold its lane for ever.
+            async with asyncio.timeout(TIMEOUT_S):
+                response = await self._client.post(self._url, content=body, headers=headers)
+        except (httpx.HTTPError, TimeoutError) as error:
             return Outcome(False, retry=True, note=f"no answer ({type(error).__name__})")
         if response.is_success:
             return Outcome(True, note=_did(response.content))
         retry = response.status_code in (408, 425, 429) or response.status_code >= 500
         after = response.headers.get("retry-after", "")
-        return Outcome(False, retry, f"answered {response.status_code}", float(after) if after.isdigit() else 0.0)
+        seconds = float(after) if after.isascii() and after.isdigit() else 0.0
+        return Outcome(False, retry, f"answered {response.status_code}", seconds)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -81,5 +85,5 @@ class _Answer(msgspec.Struct):
 def _did(content: bytes) -> str:
     try:
         return msgspec.json.decode(content[:4096], type=_Answer).did[:200]
-    except msgspec.DecodeError:
-        return ""
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""  # it was acknowledged all the same

@@ -126,7 +126,12 @@ def _lines(console: Console, view: View, platform: Platform, receiver: Receiver,
 
 def _configure(folder: Path, webhook: str, secret: str) -> Path:
     """The demo's settings: fresh for every run, since the pretend platform's port and secret are."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Mistake(
+            f"the data folder {folder} cannot be used ({error.strerror}). Choose another with --data."
+        ) from None
     secret_file = folder / "webhook.secret"
     secret_file.touch(mode=0o600)
     secret_file.write_text(secret + "\n", encoding="utf-8")

@@ -8,7 +8,14 @@ class UpstanderError(Exception):
 
 
 class Rejected(UpstanderError):
-    """Upstander refused the request for good (a bad key, a bad event): sending it again will not help."""
+    """Upstander refused the request for good (a bad key, a bad event): sending it again will not help.
+
+    ``status`` is the HTTP status it was refused with, 0 when it was not sent.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class Unreachable(UpstanderError):

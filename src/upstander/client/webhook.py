@@ -26,7 +26,7 @@ def verify_webhook(secret: str, headers: Mapping[str, str], body: bytes, *, now:
     """
     lower = {name.lower(): value for name, value in headers.items()}
     identifier, timestamp = lower.get("webhook-id", ""), lower.get("webhook-timestamp", "")
-    if not timestamp.isdigit():
+    if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 18):
         raise WebhookError("the delivery has no webhook-timestamp")
     if abs((time.time() if now is None else now) - int(timestamp)) > TOLERANCE_S:
         raise WebhookError("the delivery is too old, or the clocks differ by more than five minutes")
@@ -36,7 +36,7 @@ def verify_webhook(secret: str, headers: Mapping[str, str], body: bytes, *, now:
         raise WebhookError("the signature is not Upstander's")
     try:
         action = msgspec.json.decode(body, type=Action)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WebhookError(f"the body is no action ({error})") from None
     if action.id != identifier:
         raise WebhookError("the webhook-id is not the action's")

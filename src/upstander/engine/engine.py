@@ -17,7 +17,7 @@ from upstander.model import events as wire
 from upstander.model.decision import Asked, Decision, Reason
 from upstander.model.order import Order
 from upstander.model.signal import Signal
-from upstander.model.vocabulary import REVERSE, AgeSource, Exposure, Intervention, Level, Tactic
+from upstander.model.vocabulary import REVERSE, AgeBand, AgeSource, Exposure, Intervention, Level, Tactic
 
 #: Changes whenever the same events could give other decisions; part of every decision's versions.
 ENGINE_VERSION = "1"
@@ -127,7 +127,9 @@ class Engine:
         broadcast.started = broadcast.started or broadcast.now
         broadcast.on_deadline = event.on_deadline or ""
         broadcast.deadline_ms = event.deadline_ms or 0
-        broadcast.declared = event.host_age_band
+        # An announcement that knows nothing does not make the host less of a child than the one before it.
+        if event.host_age_band is not AgeBand.UNKNOWN:
+            broadcast.declared = event.host_age_band
         broadcast.verified = event.age_source == AgeSource.VERIFIED
         learn_band(broadcast, broadcast.learned)
         if broadcast.band in CHILD_BANDS:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 from upstander.engine import belief
 from upstander.engine.exposures import active_exposures, factor_of
 from upstander.engine.state import Broadcast
-from upstander.gateway.http import Refused, authorise, json_response, read_body, service_of
-from upstander.gateway.intake import now_ms
+from upstander.gateway.http import Refused, authorise, json_response, read_body, service_of, whole_number
+from upstander.gateway.intake import Conflict, now_ms
 from upstander.gateway.keys import Scope
 from upstander.gateway.service import Service
 from upstander.journal import store
@@ -155,13 +155,17 @@ async def post_order(request: Request) -> Response:
     except msgspec.ValidationError as error:
         example = '{"id": "order-1", "do": "resume", "by": "your name", "reason": "why"}'
         raise Refused(422, str(error), f"Send an order such as {example}.") from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refused(422, f"the body is not JSON ({error})", "Send one JSON object.") from None
     if asked.do.endswith("_viewer") and not asked.target:
         raise Refused(422, f"`{asked.do}` needs a target", "Give the viewer's account in `target`.")
     if asked.do.endswith("_comment") and not asked.target:
         raise Refused(422, f"`{asked.do}` needs a target", "Give the comment's event id in `target`.")
-    seq, new = await service.intake.order(key.platform, order)
+    try:
+        seq, new = await service.intake.order(key.platform, order)
+    except Conflict:
+        fix = "Give every order an id of its own; repeat an id only to send the same order again."
+        raise Refused(409, f"the id {order.id!r} was used before in this broadcast, for another order", fix) from None
     return json_response({"order": order.id, "seq": seq, "duplicate": not new})
 
 
@@ -169,15 +173,16 @@ async def get_decisions(request: Request) -> Response:
     """Decisions after a sequence number, for those who cannot hold a WebSocket open."""
     key = authorise(request, Scope.DECISIONS_READ)
     service = service_of(request)
-    after, limit = request.query_params.get("after", "0"), request.query_params.get("limit", "100")
-    if not after.isdigit() or len(after) > 18 or not limit.isdigit() or not 1 <= int(limit) <= 1_000:
+    after = whole_number(request.query_params.get("after", "0"), 0, 10**18)
+    limit = whole_number(request.query_params.get("limit", "100"), 1, 1_000)
+    if after is None or limit is None:
         raise Refused(
             400, "`after` or `limit` is not in range", "Give `after` a sequence number and `limit` 1 to 1000."
         )
     found = []
     where = "kind = 'decision' AND platform = ?"
-    for placed in store.read(service.intake.journal.reader, int(after), where, (key.platform,)):
+    for placed in store.read(service.intake.journal.reader, after, where, (key.platform,)):
         found.append({"seq": placed.seq, "decision": msgspec.Raw(placed.entry.body)})
-        if len(found) >= int(limit):
+        if len(found) >= limit:
             break
     return json_response({"decisions": found})

@@ -10,12 +10,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from upstander.gateway.http import Refused, authorise, json_response, read_body, service_of
+from upstander.gateway.http import Refused, authorise, json_response, read_body, service_of, whole_number
 from upstander.gateway.intake import Intake, Line, Overloaded, Unavailable, now_ms, verdict_of
 from upstander.gateway.keys import Scope
 from upstander.gateway.repeats import Accepted
 from upstander.journal.entries import Kind
-from upstander.journal.store import JournalError
 from upstander.model.decision import Asked, Decision
 from upstander.model.events import AnyEvent, Comment, Gift
 from upstander.model.vocabulary import AgeBand, Intervention
@@ -73,10 +72,11 @@ def split_body(body: bytes, limit: int) -> list[Line]:
     text = body.strip()
     if not text:
         raise Refused(400, "the body is empty", "Send one event, a JSON array of events, or JSON Lines.")
-    if text.startswith(b"["):
+    first = text.split(b"\n", 1)[0]
+    if text.startswith(b"[") and (b"\n" not in text or _is_json(text) or not _is_json(first)):
         try:
             parts = msgspec.json.decode(text, type=list[msgspec.Raw])
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise Refused(400, f"the body is not JSON ({error})", "Check the array's brackets and commas.") from None
         lines: list[Line] = []
         for number, part in enumerate(parts, 1):
@@ -85,8 +85,8 @@ def split_body(body: bytes, limit: int) -> list[Line]:
                 lines.append((number, raw, decode_event(raw, number)))
             except WireError as wrong:
                 lines.append((number, raw, wrong))
-    elif _is_json(text.split(b"\n", 1)[0]) or not _is_json(text):
-        lines = list(read_events(text.split(b"\n")))
+    elif _is_json(first) or not _is_json(text):
+        lines = list(read_events(body.split(b"\n")))  # the body as it came, so that lines are counted as it has them
     else:
         lines = list(read_events([text]))  # one object over several lines, as people write them by hand
     if len(lines) > limit:
@@ -97,7 +97,7 @@ def split_body(body: bytes, limit: int) -> list[Line]:
 def _is_json(text: bytes) -> bool:
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 
@@ -107,7 +107,9 @@ async def post_events(request: Request) -> Response:
     began = time.perf_counter()
     key = authorise(request, Scope.EVENTS_WRITE)
     service = service_of(request)
-    lines = split_body(await read_body(request), service.settings.limits.max_batch)
+    limits = service.settings.limits
+    # More than may ever wait at once would be answered 429 for ever: say at once that it is too much.
+    lines = split_body(await read_body(request), min(limits.max_batch, limits.max_pending))
     results = await service.intake.observe(key.platform, lines)
     accepted = [result for result in results if isinstance(result, Accepted)]
     answer = EventsAnswer(
@@ -117,7 +119,7 @@ async def post_events(request: Request) -> Response:
         errors=[EventError(e.line, e.field, e.reason, e.fix, e.event) for e in results if isinstance(e, WireError)],
     )
     service.metrics.took("events", time.perf_counter() - began)
-    return json_response(answer, 200 if accepted else 422)
+    return json_response(answer, 422 if answer.errors and not accepted else 200)
 
 
 async def post_hold(request: Request) -> Response:
@@ -150,8 +152,8 @@ async def post_hold(request: Request) -> Response:
         answer.accepted = True
         service.metrics.deadlines_missed += 1
         late = asyncio.create_task(_late(service.intake, key.platform, event, answer.verdict, result))
-        _LATE.add(late)
-        late.add_done_callback(_LATE.discard)
+        service.intake.late.add(late)
+        late.add_done_callback(service.intake.late.discard)
     elif result.exception() is not None:
         status, headers = 503, {"retry-after": str(Unavailable.retry_after_s)}
     else:
@@ -162,10 +164,6 @@ async def post_hold(request: Request) -> Response:
     return json_response(answer, status, headers)
 
 
-#: Answers that were given before their decision was there; kept so that they are not collected while they wait.
-_LATE: set[asyncio.Task[None]] = set()
-
-
 def _terms(intake: Intake, platform: str, event: AnyEvent, asked: str | None) -> tuple[int, str]:
     """How long this comment waits (ms), and what becomes of it when it waited in vain."""
     broadcast = intake.broadcast(platform, event.broadcast)
@@ -173,9 +171,10 @@ def _terms(intake: Intake, platform: str, event: AnyEvent, asked: str | None) ->
     on_deadline = (broadcast.on_deadline if broadcast else "") or ON_DEADLINE[PROTECTION[band]]
     deadline = (broadcast.deadline_ms if broadcast else 0) or intake.settings.hold.deadline_ms
     if asked is not None:
-        if not asked.isdigit() or not 1 <= int(asked) <= 10_000:
+        number = whole_number(asked, 1, 10_000)
+        if number is None:
             raise Refused(400, f"deadline_ms is {asked[:20]!r}", "Give whole milliseconds from 1 to 10000.")
-        deadline = int(asked)
+        deadline = number
     return deadline, on_deadline
 
 
@@ -196,5 +195,5 @@ async def _late(
         if decision is None:
             decision = Decision(event.id, event.broadcast, None, event.at_ms, "clear", (), (), (), 0.0, 0.0, (), {})
         await intake.ask(platform, decision, Asked(do, event.id))
-    except (Unavailable, JournalError) as error:
+    except Unavailable as error:
         log.warning("a late decision could not be followed up: %s", error)

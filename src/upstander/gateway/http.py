@@ -48,12 +48,20 @@ def authorise(connection: HTTPConnection, scope: Scope) -> Key:
     return key
 
 
+def whole_number(text: str, low: int, high: int) -> int | None:
+    """The number that a parameter or header is, or ``None``. ASCII digits only: ``int`` and ``isdigit`` take others."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        return None
+    number = int(text)
+    return number if low <= number <= high else None
+
+
 async def read_body(request: Request) -> bytes:
     """The whole body, refused as soon as it is larger than the limit."""
     limit = service_of(request).settings.limits.max_body_bytes
     length = request.headers.get("content-length", "")
     too_large = Refused(413, f"the body is larger than {limit:,} bytes", "Send fewer events a request.")
-    if length.isdigit() and int(length) > limit:
+    if length and whole_number(length, 0, limit) is None:
         raise too_large
     parts, size = [], 0
     async for part in request.stream():

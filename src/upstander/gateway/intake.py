@@ -7,10 +7,12 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from upstander.adapters.base import Adapter
+from upstander.engine.engine import GRACE_MS
 from upstander.engine.state import Broadcast
 from upstander.gateway import repeats
 from upstander.gateway.hub import Hub, Published
@@ -21,8 +23,8 @@ from upstander.journal.entries import Entry, Kind, reference
 from upstander.journal.store import Statement
 from upstander.journal.writer import Batch
 from upstander.model.decision import Asked, Decision, encode_decision
-from upstander.model.events import AnyEvent, BroadcastStarted
-from upstander.model.order import Order
+from upstander.model.events import AnyEvent, BroadcastStarted, Verdict
+from upstander.model.order import Order, decode_order
 from upstander.model.vocabulary import Intervention
 from upstander.model.wire import WireError
 from upstander.outbox import actions
@@ -45,6 +47,10 @@ class Unavailable(RuntimeError):
     """The journal cannot be written, so nothing can be accepted; nothing of this request was."""
 
     retry_after_s = 2
+
+
+class Conflict(RuntimeError):
+    """An order's id was used before, for another order; nothing was done."""
 
 
 class _Observed(msgspec.Struct, gc=False):
@@ -80,7 +86,12 @@ class Intake:
         self.runtime: Runtime
         self.recovered: recovery.Replayer
         self.available = False
+        #: the journal's last entry whose batch was answered and published
+        self.published = 0
+        #: answers given before their decision was there: what has to be put right is still done before a stop
+        self.late: set[asyncio.Task[None]] = set()
         self._flying: dict[int, Flight] = {}
+        self._ordering: dict[int, tuple[Order, asyncio.Future[int]]] = {}
         self._since_snapshot = 0
         self._mender: asyncio.Task[None] | None = None
         self._saving: asyncio.Task[None] | None = None
@@ -93,6 +104,7 @@ class Intake:
         self.journal = AsyncJournal(self.settings.journal_path, journal.linger_ms, self._fail)
         self.journal.start()
         await self._recover(progress)
+        self.published = self.journal.writer.head[0]
         self.available = True
 
     async def stop(self) -> None:
@@ -102,9 +114,10 @@ class Intake:
         if self._mender is not None:
             self._mender.cancel()
             await asyncio.gather(self._mender, return_exceptions=True)
-        waiting = [flight.future for flight in self._flying.values()]
-        if waiting:
-            await asyncio.wait(waiting, timeout=15)
+        waiting: set[asyncio.Future[Any]] = {flight.future for flight in self._flying.values()}
+        waiting |= {future for _, future in self._ordering.values()}
+        if waiting or self.late:
+            await asyncio.wait(waiting | self.late, timeout=15)
         if self._saving is not None:
             await self._saving
         await self.journal.close()
@@ -154,7 +167,10 @@ class Intake:
                 continue
             assert key is not None
             answer = repeats.find(event, self._flying.get(key), known.get(key, ()), line)
-            answer = answer or _problem(event, engine.status(event.broadcast), limit, line)
+            answer = answer or _over(
+                event, engine.status(event.broadcast), self.broadcast(platform, event.broadcast), line
+            )
+            answer = answer or _ahead(event, limit, line)
             if answer is not None:
                 results.append(answer)
                 continue
@@ -204,6 +220,7 @@ class Intake:
                 self.hub.publish(Published(seq + 1, platform, seen.decision, seen.body))
         if batch.error is not None:
             return
+        self.published = batch.first + len(batch.entries) - 1
         self.accepted += len(observed)
         if batch.statements:
             self.on_actions()
@@ -214,28 +231,50 @@ class Intake:
     # -- orders and the record of what was answered --------------------------------------------------------------
 
     async def order(self, platform: str, order: Order) -> tuple[int, bool]:
-        """A person's order: recorded, told to the engine and put into the outbox. Returns (seq, was it new)."""
+        """A person's order: recorded, told to the engine and put into the outbox. Returns (seq, was it new).
+
+        Raises ``Conflict`` when its id was used for another order, ``Unavailable`` when it could not be recorded.
+        """
         if not self.available:
             raise Unavailable
         key = reference(platform, order.broadcast, f"order\0{order.id}")
-        found = store.find(self.journal.reader, [key]).get(key)
-        if found:
-            return found[0].seq, False
+        flying = self._ordering.get(key)
+        if flying is not None:
+            _same(flying[0], order)
+            return await asyncio.shield(flying[1]), False
+        for placed in store.find(self.journal.reader, [key]).get(key, ()):
+            # An event may have the same key: only an order answers for an order.
+            if placed.entry.kind is Kind.ORDER:
+                _same(decode_order(placed.entry.body), order)
+                return placed.seq, False
+        # The engine and the journal must take it in the same order as events: no ``await`` before it is submitted.
         self.runtime.order(platform, order)
         now = now_ms()
         entry = Entry(Kind.ORDER, msgspec.json.encode(order), now, platform, order.broadcast, key)
-        asked = [Asked(order.do, order.target)]
-        sql = actions.statements(self.by_platform, platform, order.broadcast, order.id, "", asked, now)
-        try:
-            seq = await self.journal.append([entry], sql)
-        except store.JournalError as error:
-            raise Unavailable(str(error)) from None
-        self.on_actions()
-        return seq, True
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._ordering[key] = (order, future)
+
+        def done(batch: Batch) -> None:
+            del self._ordering[key]
+            if batch.error is None:
+                future.set_result(batch.first)
+                self.on_actions()
+            else:
+                future.set_exception(Unavailable(str(batch.error)))
+                future.exception()  # whoever waited may have gone: do not warn about that
+
+        self.journal.submit([entry], actions.of_order(self.by_platform, platform, order, now), done)
+        return await asyncio.shield(future), True
 
     async def record(self, kind: Kind, platform: str, broadcast: str, body: object) -> None:
         """Note something in the journal that moves no belief: an answer given late, a view."""
-        await self.journal.append([Entry(kind, msgspec.json.encode(body), now_ms(), platform, broadcast)])
+        await self._append([Entry(kind, msgspec.json.encode(body), now_ms(), platform, broadcast)], ())
+
+    async def _append(self, entries: Sequence[Entry], statements: Sequence[Statement]) -> None:
+        try:
+            await self.journal.append(entries, statements)
+        except store.JournalError as error:
+            raise Unavailable(str(error)) from None
 
     async def ask(self, platform: str, decision: Decision, asked: Asked) -> None:
         """Put one more intervention about a decided event into the outbox, and note it in the journal."""
@@ -243,7 +282,7 @@ class Intake:
         note = {"event": decision.event, "do": asked.do, "why": "the decision came after the deadline"}
         entry = Entry(Kind.ANSWER, msgspec.json.encode(note), now, platform, decision.broadcast)
         where = (platform, decision.broadcast, decision.event, decision.level)
-        await self.journal.append([entry], actions.statements(self.by_platform, *where, [asked], now))
+        await self._append([entry], actions.statements(self.by_platform, *where, [asked], now))
         self.on_actions()
 
     def broadcast(self, platform: str, broadcast: str) -> Broadcast | None:
@@ -271,7 +310,7 @@ class Intake:
         """The engines saw events that were not kept. Wait for the disk, then go back to what the journal holds."""
         while True:
             await asyncio.sleep(1.0)
-            if self._flying or not await asyncio.to_thread(self.journal.writer.resume):
+            if self._flying or self._ordering or not await asyncio.to_thread(self.journal.writer.resume):
                 continue
             try:
                 await self._recover()
@@ -296,14 +335,32 @@ def verdict_of(decision: Decision | None) -> str:
     return "hold" if Intervention.HOLD_COMMENT in asked else "allow"
 
 
-def _problem(event: AnyEvent, status: str, limit: int, line: int) -> WireError | None:
-    """What keeps an event of the right form from being taken."""
-    if status == "ended" and not isinstance(event, BroadcastStarted):
-        reason = f"the broadcast {event.broadcast!r} has ended"
-        fix = "Send `broadcast_started` first if it is live again, or give the new broadcast an id of its own."
-        return WireError("broadcast", reason, fix, line, event.id)
+def _same(before: Order, order: Order) -> None:
+    """Raises ``Conflict`` unless both are one order; when it came does not count."""
+    if msgspec.structs.replace(before, at=order.at) != order:
+        raise Conflict
+
+
+def _over(event: AnyEvent, status: str, broadcast: Broadcast | None, line: int) -> WireError | None:
+    """Refuses what comes after the end: the engine would not look at it, and it would seem to be watched.
+
+    The engine's clock moves only with events, so the first one after a pause is judged by its own time. A moderator's
+    verdict is about what was, and is taken at any time.
+    """
+    if isinstance(event, BroadcastStarted | Verdict):
+        return None
+    ended = broadcast.ended if broadcast is not None else 0
+    if status != "ended" and not (ended and event.at_ms - ended > GRACE_MS):
+        return None
+    reason = f"the broadcast {event.broadcast!r} has ended"
+    fix = "Send `broadcast_started` first if it is live again, or give the new broadcast an id of its own."
+    return WireError("broadcast", reason, fix, line, event.id)
+
+
+def _ahead(event: AnyEvent, limit: int, line: int) -> WireError | None:
+    """Refuses what is further in the future than ``max_ahead_s`` allows."""
     if event.at_ms > limit:
-        fix = "Check the sender's clock: times may be ahead of this machine's by a day at most."
+        fix = "Check the sender's clock: times may be ahead of this machine's only by `max_ahead_s`."
         return WireError("at", f"the time {event.at_ms} lies in the future", fix, line, event.id)
     return None
 

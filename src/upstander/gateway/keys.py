@@ -55,6 +55,8 @@ class KeyStore:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Made with its mode, so that SQLite gives its side files (-wal, -shm) the same one.
+        path.touch(mode=0o600)
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.execute("PRAGMA busy_timeout = 5000")
         self._connection.execute("PRAGMA journal_mode = WAL")
@@ -99,6 +101,12 @@ class KeyStore:
         if known is None or not hmac.compare_digest(known[0], _digest(form.group(2))):
             return None
         return None if known[1].revoked_at else known[1]
+
+    def in_force(self, identifier: str) -> bool:
+        """Whether the key with this id is (still) in force."""
+        self._refresh()
+        known = self._known.get(identifier)
+        return known is not None and not known[1].revoked_at
 
     def close(self) -> None:
         """Close the file."""

@@ -52,18 +52,13 @@ _TYPES: tuple[Any, ...] = (
 )
 
 
-def _schema_hook(kind: type) -> dict[str, Any]:
-    # ``msgspec.Raw`` stands for JSON that is passed on unparsed: here, decisions.
-    if kind is msgspec.Raw:
-        return {"$ref": "#/components/schemas/Decision"}
-    raise NotImplementedError
-
-
 def describe() -> dict[str, Any]:
     """The document served at ``/openapi.json``."""
     schemas, components = msgspec.json.schema_components(
-        (*_TYPES, Decision), ref_template="#/components/schemas/{name}", schema_hook=_schema_hook
+        (*_TYPES, Decision), ref_template="#/components/schemas/{name}"
     )
+    # ``msgspec.Raw`` (JSON that is passed on unparsed: here, decisions) has no schema of its own.
+    components["BroadcastView"]["properties"]["decisions"]["items"] = {"$ref": "#/components/schemas/Decision"}
     event, held, events_answer, hold_answer, broadcast, order, decisions, error, _ = schemas
     text = {"schema": {"type": "string"}}
     broadcast_id = {"name": "broadcast", "in": "path", "required": True, "schema": {"type": "string"}}
@@ -78,7 +73,8 @@ def describe() -> dict[str, Any]:
         if scope is not None:
             made["description"] = f"Needs a key with the scope `{scope}`."
             made["security"] = [{"key": []}]
-            answers |= {code: _json(error, why) for code, why in _REFUSALS.items()}
+            answers = {code: _json(error, why) for code, why in _REFUSALS.items()} | answers
+            made["responses"] = answers
         else:
             made["security"] = []
         if body is not None:
@@ -105,6 +101,7 @@ def describe() -> dict[str, Any]:
                     Scope.EVENTS_WRITE,
                     {
                         "200": _json(events_answer, "What was accepted is durable; what was refused is in `errors`."),
+                        "400": _json(error, "The body is empty, or an array that is not JSON."),
                         "422": _json(events_answer, "Every event was refused; see `errors`."),
                         "413": _json(error, "The body or the batch is too large."),
                         "429": _json(error, overloaded),
@@ -118,6 +115,8 @@ def describe() -> dict[str, Any]:
                     Scope.EVENTS_WRITE,
                     {
                         "200": _json(hold_answer, "What to do with the comment."),
+                        "400": _json(error, "`deadline_ms` is out of range."),
+                        "413": _json(error, "The body is too large."),
                         "422": _json(error, "The comment was refused."),
                         "429": _json(hold_answer, "Not accepted; `verdict` is the fail policy's. See Retry-After."),
                         "503": _json(hold_answer, "Not accepted; `verdict` is the fail policy's. See Retry-After."),
@@ -144,6 +143,7 @@ def describe() -> dict[str, Any]:
                     Scope.ORDERS_WRITE,
                     {
                         "200": _json(_ORDER_ANSWER, "Recorded and on its way."),
+                        "409": _json(error, "The id was used before, for another order."),
                         "422": _json(error, "The order is incomplete."),
                     },
                     {"application/json": {"schema": order}},
@@ -156,6 +156,18 @@ def describe() -> dict[str, Any]:
                     Scope.DECISIONS_READ,
                     {"200": _json(decisions, "In order."), "400": _json(error, "A parameter is out of range.")},
                     parameters=[after, limit],
+                )
+            },
+            "/v1/stream": {
+                "get": operation(
+                    "WebSocket: events in, acknowledgements and decisions out, resumable",
+                    Scope.DECISIONS_READ,
+                    {
+                        "101": {"description": "One event a text frame in; one JSON object with a `kind` a frame out."},
+                        "400": _json(error, "`after` is not a sequence number of this journal."),
+                        "429": _json(error, "Too many streams are open."),
+                    },
+                    parameters=[after],
                 )
             },
             "/healthz": {"get": operation("The process answers", None, {"200": {"description": "It does."}})},

@@ -16,7 +16,7 @@ MAX_DECISIONS = 50
 
 
 class WallRow(msgspec.Struct, gc=False):
-    """A broadcast on the wall: the highest level reached, the latest decision, what it showed, ``live`` or ``ended``."""
+    """A broadcast on the wall: the highest level reached, the latest decision and what it showed, live or ended."""
 
     platform: str
     broadcast: str

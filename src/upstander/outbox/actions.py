@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
-from upstander.adapters.base import Action, Adapter, nearest
+from upstander.adapters.base import NEAREST, Action, Adapter
 from upstander.journal.store import Statement
 from upstander.model.decision import Asked, Decision
+from upstander.model.order import Order
 from upstander.model.vocabulary import Intervention
 
 
@@ -54,10 +56,12 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     note: str
 
 
-def action_id(platform: str, broadcast: str, event: str, asked: Asked) -> str:
-    """The idempotency key of an action: 32 hexadecimal digits."""
-    parts = "\0".join((platform, broadcast, event, asked.do, asked.target))
-    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+def action_id(platform: str, broadcast: str, event: str, asked: Asked, ordered: bool = False) -> str:
+    """The idempotency key of an action: 32 hexadecimal digits. An order and an event of one id do not share it."""
+    parts = (platform, broadcast, event, asked.do, asked.target, *(("order",) if ordered else ()))
+    # Each part with its length: ids may hold any character.
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 def of_decision(
@@ -66,6 +70,12 @@ def of_decision(
     """``statements`` for what a decision asks for."""
     where = (platform, decision.broadcast, decision.event, decision.level)
     return statements(adapters, *where, decision.interventions, now, inline)
+
+
+def of_order(adapters: Mapping[str, Sequence[Adapter]], platform: str, order: Order, now: int) -> list[Statement]:
+    """``statements`` for a person's order."""
+    asked = [Asked(order.do, order.target)]
+    return statements(adapters, platform, order.broadcast, order.id, "", asked, now, ordered=True)
 
 
 def statements(
@@ -77,33 +87,46 @@ def statements(
     interventions: Iterable[Asked],
     now: int,
     inline: bool = False,
+    ordered: bool = False,
 ) -> list[Statement]:
     """SQL that puts interventions into the outbox; run in the transaction that journals their decision.
 
     ``inline``: the event is a comment held back by the caller, who gets the hold itself as the answer.
+    ``ordered``: a person's order, whose id is ``event``.
     """
     serving = adapters.get(platform, ())
     made: list[Statement] = []
     for asked in interventions:
+        identifier = action_id(platform, broadcast, event, asked, ordered)
+        where = (identifier, platform, broadcast, event, asked)
         if inline and asked.do is Intervention.HOLD_COMMENT:
-            made += insert(platform, broadcast, event, asked, "hold_comment", "hold", level, State.ACKNOWLEDGED, now)
+            made += insert(*where, "hold_comment", "hold", level, State.ACKNOWLEDGED, now)
             continue
-        if not serving:
-            continue  # no adapter: the decision stream is the only way out, and it always is one
-        for adapter in serving:
-            doing = nearest(asked.do, adapter.capabilities)
-            if doing is not None:
-                made += insert(platform, broadcast, event, asked, doing, adapter.name, level, State.PENDING, now)
-                break
-        else:
-            note = f"no adapter of this platform can {asked.do.replace('_', ' ')}"
-            made += insert(platform, broadcast, event, asked, "", "", level, State.FAILED, now, note)
         if asked.do in (Intervention.PAUSE, Intervention.END, Intervention.RESUME):
             made.append(_stream_state(platform, broadcast, asked.do, now))
+        if not serving and not ordered:
+            continue  # no adapter: the decision stream is the only way out, and it always is one (but not of orders)
+        found = _best(asked.do, serving)
+        if found is not None:
+            adapter, doing = found
+            made += insert(*where, doing, adapter, level, State.PENDING, now)
+        else:
+            note = f"no adapter of this platform can {asked.do.replace('_', ' ')}"
+            made += insert(*where, "", "", level, State.FAILED, now, note)
     return made
 
 
+def _best(do: Intervention, serving: Sequence[Adapter]) -> tuple[str, str] | None:
+    """The adapter that comes nearest to an intervention, and what it does: the best of all, not the first that can."""
+    for capability, doing in NEAREST[do]:
+        for adapter in serving:
+            if capability in adapter.capabilities:
+                return adapter.name, doing
+    return None
+
+
 def insert(
+    identifier: str,
     platform: str,
     broadcast: str,
     event: str,
@@ -116,7 +139,6 @@ def insert(
     note: str = "",
 ) -> list[Statement]:
     """SQL for one row and the first line of its history. A second insert of the same action changes nothing."""
-    identifier = action_id(platform, broadcast, event, asked)
     row = (identifier, platform, broadcast, event, asked.do, doing, asked.target, adapter, level, state)
     return [
         # The history first, while the row's absence still tells that it is new.
@@ -162,8 +184,19 @@ def _stream_state(platform: str, broadcast: str, do: Intervention, now: int) -> 
 
 
 def open_actions(connection: sqlite3.Connection, limit: int = 1_000) -> list[Row]:
-    """Actions that are not final, the ones due first at the front."""
-    return _rows(connection, "state IN ('pending', 'sent') ORDER BY next_at, created_at LIMIT ?", (limit,))
+    """Actions that are not final, in the order they were asked for."""
+    return _rows(connection, "state IN ('pending', 'sent') ORDER BY created_at, rowid LIMIT ?", (limit,))
+
+
+def due_actions(
+    connection: sqlite3.Connection, adapter: str, now: int, passing_over: Sequence[str], limit: int = 1_000
+) -> list[Row]:
+    """Actions of an adapter that can be sent now, in order; those of the broadcasts to pass over are not among them."""
+    where = (
+        "state IN ('pending', 'sent') AND state = 'pending' AND next_at <= ? AND adapter = ?"
+        " AND broadcast NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at, rowid LIMIT ?"
+    )
+    return _rows(connection, where, (now, adapter, json.dumps(passing_over), limit))
 
 
 def actions_of(connection: sqlite3.Connection, platform: str, broadcast: str, limit: int = 100) -> list[Row]:

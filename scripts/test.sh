@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Python packages, then runs them. Arguments go to pytest.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+packages=(nginx libnginx-mod-rtmp ffmpeg chromium fonts-dejavu-core)
+if ! scripts/apt.sh "${packages[@]}"; then
+  if [ "${CI:-}" = true ]; then
+    echo "test: packages are missing and CI must not skip" >&2
+    exit 1
+  fi
+  echo "test: going on without them; the tests that need them are skipped (each says so below)" >&2
+fi
+exec .venv/bin/python -m pytest --cov --cov-report=term:skip-covered "$@"

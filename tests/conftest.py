@@ -1,0 +1,40 @@
+"""Fixtures that every test may use; what they are made of is in ``support``."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from support import Gate, Receiver
+
+
+@pytest.fixture
+def secret() -> str:
+    """A webhook secret."""
+    return "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture
+def receiver(secret: str) -> Iterator[Receiver]:
+    """A platform's webhook receiver on loopback."""
+    with Receiver(secret) as running:
+        yield running
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
+    """Stands before every commit of the journals in this process; open until a test closes it."""
+    made = Gate(monkeypatch)
+    yield made
+    made.open()
+
+
+@pytest.fixture(autouse=True)
+def _switch_interval() -> Iterator[None]:
+    """A service in this process sets the interpreter's switch interval; it must not leak into other tests."""
+    before = sys.getswitchinterval()
+    yield
+    sys.setswitchinterval(before)
