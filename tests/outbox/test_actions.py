@@ -137,6 +137,21 @@ def test_broadcasts_to_pass_over_are_not_due(journal: sqlite3.Connection) -> Non
     for n, broadcast in enumerate(("b'1", 'b"2', "b\x003", "b4")):
         sql = actions.statements(serving, "mysite", broadcast, "e1", "", [Asked(I.PAUSE)], 1_000 + n)
         run(journal, sql)
-    due = actions.due_actions(journal, "recorder", 1_002, ["b'1", 'b"2'])
+    due = actions.due_actions(journal, "recorder", 1_002, ["stream b'1", 'stream b"2'])
     assert [row.action.broadcast for row in due] == ["b\x003"]
     assert actions.due_actions(journal, "another", 9_999, []) == []
+
+
+def test_what_is_taken_back_before_it_was_sent_is_not_sent(journal: sqlite3.Connection) -> None:
+    serving = {"mysite": [Recorder()]}
+    run(journal, actions.statements(serving, "mysite", "b", "e1", "", [Asked(I.PAUSE), Asked(I.NUDGE_HOST)], 1_000))
+    run(journal, actions.statements(serving, "mysite", "c", "e1", "", [Asked(I.PAUSE)], 1_000))
+    run(journal, actions.statements(serving, "mysite", "b", "o1", "", [Asked(I.RESUME)], 2_000, ordered=True))
+    states = {(r.action.broadcast, r.action.asked): r.state for r in actions.list_actions(journal, None, 10)}
+    assert states == {("b", "pause"): "expired", ("b", "nudge_host"): "pending", ("b", "resume"): "pending",
+                      ("c", "pause"): "pending"}  # fmt: skip
+    taken = actions.list_actions(journal, "expired", 10)[0]
+    assert taken.note == "taken back by resume before it was sent"
+    assert [state for _, state, _ in actions.history(journal, taken.action.id)] == ["pending", "expired"]
+    assert actions.counts(journal)["pending"] == 3
+    assert actions.counts(journal)["expired"] == 1

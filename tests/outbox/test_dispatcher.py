@@ -203,16 +203,40 @@ async def test_order_within_a_broadcast_holds_while_an_earlier_action_waits(tmp_
     adapter = Recorder()
     adapter.answers = [Outcome(False, True, "answered 503", 0.2)]
     async with running(tmp_path, adapter) as o:
-        await o.ask(I.PAUSE)
+        await o.ask(I.SLOW_MODE)
         await eventually(lambda: o.notes() == ["answered 503"])
-        for do in (I.RESUME, I.NUDGE_HOST, I.PAUSE):
+        for do in (I.CALL_MODERATOR, I.NUDGE_HOST, I.SLOW_MODE):
             await o.ask(do)
         await o.ask(I.SLOW_MODE, broadcast="b2")
         await eventually(lambda: len(adapter.performed) == 2)
         assert adapter.performed[1].broadcast == "b2", "another broadcast does not wait"
         await o.settled(*["acknowledged"] * 5)
         done = [action.asked for action in adapter.performed if action.broadcast == "b1"]
-        assert done == ["pause", "pause", "resume", "nudge_host", "pause"]
+        assert done == ["slow_mode", "slow_mode", "call_moderator", "nudge_host", "slow_mode"]
+
+
+@asynchronous
+async def test_a_pause_does_not_wait_behind_a_nudge_that_cannot_be_delivered(tmp_path: Path) -> None:
+    adapter = Recorder()
+    adapter.answers = [Outcome(False, True, "answered 503", 30.0)]
+    async with running(tmp_path, adapter) as o:
+        await o.ask(I.NUDGE_HOST)
+        await eventually(lambda: o.notes() == ["answered 503"])
+        await o.ask(I.PAUSE)
+        await o.settled("pending", "acknowledged")
+
+
+@asynchronous
+async def test_a_resume_takes_back_a_pause_that_waits_to_be_tried_again(tmp_path: Path) -> None:
+    adapter = Recorder()
+    adapter.answers = [Outcome(False, True, "answered 503", 0.2)]
+    async with running(tmp_path, adapter) as o:
+        await o.ask(I.PAUSE)
+        await eventually(lambda: o.notes() == ["answered 503"])
+        await o.ask(I.RESUME)
+        await o.settled("expired", "acknowledged")
+        await asyncio.sleep(0.3)
+        assert [action.asked for action in adapter.performed] == ["pause", "resume"]
 
 
 @asynchronous
@@ -238,10 +262,10 @@ async def test_order_holds_over_a_restart(tmp_path: Path) -> None:
     adapter = Recorder()
     adapter.answers = [Outcome(False, True, "answered 503", 0.1)]
     async with running(tmp_path, adapter) as o:
-        first = await o.ask(I.PAUSE)
+        first = await o.ask(I.SLOW_MODE)
         await eventually(lambda: o.notes() == ["answered 503"])
         await o.dispatcher.stop()
-        later = await o.ask(I.RESUME)
+        later = await o.ask(I.NUDGE_HOST)
     await asyncio.sleep(0.15)  # both are due now
     adapter.performed.clear()
     async with running(tmp_path, adapter) as o:

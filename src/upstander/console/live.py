@@ -190,7 +190,9 @@ async def _stream(request: Request, key: Key) -> AsyncIterator[bytes]:
         now = time.monotonic()
         changed = service.wall.version != sent
         if changed or now - sent_at >= (1.0 if service.metrics.events_per_s else QUIET_S):
-            if by_session and _sessions(request).key_of(session, service) is None:
+            if not service.keys.in_force(key.id) or (
+                by_session and _sessions(request).key_of(session, service) is None
+            ):
                 yield b"event: closed\ndata: {}\n\n"
                 return
             sent, sent_at = service.wall.version, now
@@ -210,7 +212,7 @@ def update(service: Service, platform: str) -> Update:
     engine = service.intake.runtime.engines.get(platform)
     stats = Stats(
         available=service.intake.available,
-        events=service.intake.recovered.events + service.intake.accepted,
+        events=engine.state.observed if engine else 0,
         events_per_s=round(service.metrics.events_per_s, 1),
         p99_ms=round(service.metrics.p99_ms(), 2),
         broadcasts=len(engine.state.broadcasts) if engine else 0,

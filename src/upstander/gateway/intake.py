@@ -310,7 +310,8 @@ class Intake:
         """The engines saw events that were not kept. Wait for the disk, then go back to what the journal holds."""
         while True:
             await asyncio.sleep(1.0)
-            if self._flying or self._ordering or not await asyncio.to_thread(self.journal.writer.resume):
+            writer = self.journal.writer
+            if self._flying or self._ordering or (writer.failed and not await asyncio.to_thread(writer.resume)):
                 continue
             try:
                 await self._recover()

@@ -21,12 +21,21 @@ CREATE INDEX entries_configs ON entries(seq) WHERE kind = 'config';
 CREATE TRIGGER entries_keep_update BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'the journal only grows'); END;
 CREATE TRIGGER entries_keep_delete BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'the journal only grows'); END;
 CREATE TABLE outbox (
-  id TEXT PRIMARY KEY, platform TEXT NOT NULL, broadcast TEXT NOT NULL, event TEXT NOT NULL,
+  id TEXT PRIMARY KEY, platform TEXT NOT NULL, broadcast TEXT NOT NULL, lane TEXT NOT NULL, event TEXT NOT NULL,
   asked TEXT NOT NULL, doing TEXT NOT NULL, target TEXT NOT NULL, adapter TEXT NOT NULL, level TEXT NOT NULL,
   state TEXT NOT NULL, attempts INTEGER NOT NULL, created_at INTEGER NOT NULL, next_at INTEGER NOT NULL,
   expires_at INTEGER NOT NULL, note TEXT NOT NULL
 ) STRICT;
 CREATE INDEX outbox_open ON outbox(next_at) WHERE state IN ('pending', 'sent');
+CREATE INDEX outbox_by_broadcast ON outbox(platform, broadcast);
+CREATE TABLE outbox_counts (state TEXT PRIMARY KEY, actions INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER outbox_counts_new AFTER INSERT ON outbox BEGIN
+  INSERT INTO outbox_counts VALUES (NEW.state, 1) ON CONFLICT (state) DO UPDATE SET actions = actions + 1;
+END;
+CREATE TRIGGER outbox_counts_moved AFTER UPDATE OF state ON outbox BEGIN
+  UPDATE outbox_counts SET actions = actions - 1 WHERE state = OLD.state;
+  INSERT INTO outbox_counts VALUES (NEW.state, 1) ON CONFLICT (state) DO UPDATE SET actions = actions + 1;
+END;
 CREATE TABLE outbox_history (
   action TEXT NOT NULL, at INTEGER NOT NULL, state TEXT NOT NULL, note TEXT NOT NULL
 ) STRICT;
@@ -67,11 +76,12 @@ def open_store(path: Path) -> sqlite3.Connection:
     """Open the journal for writing, creating it when it is not there."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # Made with its mode, so that SQLite gives its side files (-wal, -shm), which hold chat too, the same one.
+        path.touch(mode=0o600)
         connection = connect(path)
         version = connection.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:
             connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;")
-            path.chmod(0o600)
         elif version != SCHEMA_VERSION:
             reason = f"the journal {path} has schema {version}; this release reads {SCHEMA_VERSION}"
             raise JournalError(f"{reason}. Use the release that wrote it, or another data folder.")

@@ -50,6 +50,7 @@ class Writer:
         self._queue: deque[Batch] = deque()
         self._condition = threading.Condition()
         self._stopping = False
+        self._stopped = False
         self._failed: Exception | None = None
         self.commits = 0
         self.last_commit_s = 0.0
@@ -62,8 +63,17 @@ class Writer:
     def submit(self, batch: Batch) -> None:
         """Hand a batch over; it is settled later, durable or with an error. Never blocks."""
         with self._condition:
-            self._queue.append(batch)
-            self._condition.notify()
+            if not self._stopped:
+                self._queue.append(batch)
+                self._condition.notify()
+                return
+        batch.error = JournalError("the journal is closed")
+        self._settle([batch])
+
+    @property
+    def failed(self) -> bool:
+        """Whether a commit failed and ``resume`` has not helped yet."""
+        return self._failed is not None
 
     def stop(self) -> None:
         """Write what waits, then end the thread and close the file."""
@@ -75,7 +85,10 @@ class Writer:
         self._connection.close()
 
     def resume(self) -> bool:
-        """Try to write again after a failure. True when the journal can be written."""
+        """Try to write again after a failure. True when the journal can be written.
+
+        Only while ``failed``: the writer's thread then leaves the connection alone.
+        """
         with self._condition:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -99,6 +112,7 @@ class Writer:
                 while not self._queue and not self._stopping:
                     self._condition.wait()
                 if not self._queue:
+                    self._stopped = True
                     return
             if self._linger and not self._stopping:
                 time.sleep(self._linger)

@@ -63,11 +63,34 @@ def decode_event(data: bytes, line: int = 0) -> AnyEvent:
             line,
         )
     try:
-        event = _DECODER.decode(data)
+        event = _decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _explain(data, error, line) from None
     event.at = _milliseconds(event, line)
     return event
+
+
+def _decode(data: bytes) -> AnyEvent:
+    try:
+        return _DECODER.decode(data)
+    except msgspec.DecodeError:
+        # Half a surrogate pair is legal in JSON's grammar but no character; sent on purpose it must not keep a
+        # comment from being read. It is read as U+FFFD; the journal keeps the line as it came.
+        if b"\\u" not in data:
+            raise
+        mended = _ESCAPE.sub(_mend, data)
+        if mended == data:
+            raise
+        return _DECODER.decode(mended)
+
+
+#: A pair of surrogates, half of one, or any other escape (so that an escaped backslash is passed over whole).
+_ESCAPE = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.")
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    found = escape.group()
+    return rb"\ufffd" if len(found) == 6 and found[2:3] in b"dD" and found[1:2] == b"u" else found
 
 
 def _milliseconds(event: Event, line: int) -> int:

@@ -14,7 +14,7 @@ from upstander.adapters.base import NEAREST, Action, Adapter
 from upstander.journal.store import Statement
 from upstander.model.decision import Asked, Decision
 from upstander.model.order import Order
-from upstander.model.vocabulary import Intervention
+from upstander.model.vocabulary import REVERSE, Intervention
 
 
 class State(StrEnum):
@@ -43,13 +43,17 @@ FOLLOWS: dict[State, frozenset[State]] = {
 #: An action that could not be delivered for this long is of no use any more (milliseconds).
 LIFETIME_MS = 600_000
 
+#: Interventions on the stream itself, and the state each leaves it in.
+_STREAM = {Intervention.PAUSE: "paused", Intervention.END: "ended", Intervention.RESUME: "live"}
+
 _COLUMNS = "id, platform, broadcast, event, asked, doing, target, adapter, level, created_at, expires_at"
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """An action with its state."""
+    """An action with its state. Actions of one ``lane`` are sent in order."""
 
     action: Action
+    lane: str
     state: State
     attempts: int
     next_at: int
@@ -102,7 +106,8 @@ def statements(
         if inline and asked.do is Intervention.HOLD_COMMENT:
             made += insert(*where, "hold_comment", "hold", level, State.ACKNOWLEDGED, now)
             continue
-        if asked.do in (Intervention.PAUSE, Intervention.END, Intervention.RESUME):
+        made += _take_back(platform, broadcast, asked, now)
+        if asked.do in _STREAM:
             made.append(_stream_state(platform, broadcast, asked.do, now))
         if not serving and not ordered:
             continue  # no adapter: the decision stream is the only way out, and it always is one (but not of orders)
@@ -139,7 +144,9 @@ def insert(
     note: str = "",
 ) -> list[Statement]:
     """SQL for one row and the first line of its history. A second insert of the same action changes nothing."""
-    row = (identifier, platform, broadcast, event, asked.do, doing, asked.target, adapter, level, state)
+    # Pause, resume and end have a lane of their own: they must not wait behind a nudge that cannot be delivered.
+    lane = f"{'stream' if asked.do in _STREAM else 'rest'} {broadcast}"
+    row = (identifier, platform, broadcast, lane, event, asked.do, doing, asked.target, adapter, level, state)
     return [
         # The history first, while the row's absence still tells that it is new.
         (
@@ -147,8 +154,8 @@ def insert(
             (identifier, now, state, note, identifier),
         ),
         (
-            "INSERT OR IGNORE INTO outbox (id, platform, broadcast, event, asked, doing, target, adapter, level, state,"
-            " attempts, created_at, next_at, expires_at, note) VALUES (?,?,?,?,?,?,?,?,?,?,0,?,?,?,?)",
+            "INSERT OR IGNORE INTO outbox (id, platform, broadcast, lane, event, asked, doing, target, adapter, level,"
+            " state, attempts, created_at, next_at, expires_at, note) VALUES (?,?,?,?,?,?,?,?,?,?,?,0,?,?,?,?)",
             (*row, now, now, now + LIFETIME_MS, note),
         ),
     ]
@@ -172,8 +179,26 @@ def transition(
     ]
 
 
+def _take_back(platform: str, broadcast: str, asked: Asked, now: int) -> list[Statement]:
+    """What this intervention undoes and what was not sent yet is not sent any more."""
+    undone = [str(do) for do, reverse in REVERSE.items() if reverse is asked.do]
+    if not undone:
+        return []
+    where = (
+        " FROM outbox WHERE platform = ? AND broadcast = ? AND target = ? AND state = 'pending'"
+        " AND asked IN (SELECT value FROM json_each(?))"
+    )
+    values = (platform, broadcast, asked.target, json.dumps(undone))
+    note = f"taken back by {asked.do} before it was sent"
+    # S608: no value stands in the text.
+    return [
+        (f"INSERT INTO outbox_history SELECT id, ?, 'expired', ?{where}", (now, note, *values)),
+        (f"UPDATE outbox SET state = 'expired', note = ? WHERE id IN (SELECT id{where})", (note, *values)),  # noqa: S608
+    ]
+
+
 def _stream_state(platform: str, broadcast: str, do: Intervention, now: int) -> Statement:
-    state = {Intervention.PAUSE: "paused", Intervention.END: "ended", Intervention.RESUME: "live"}[do]
+    state = _STREAM[do]
     return (
         # What a person ended, the machine does not turn into a pause.
         "INSERT INTO stream_state VALUES (?,?,?,?) ON CONFLICT (platform, broadcast) DO UPDATE"
@@ -191,10 +216,10 @@ def open_actions(connection: sqlite3.Connection, limit: int = 1_000) -> list[Row
 def due_actions(
     connection: sqlite3.Connection, adapter: str, now: int, passing_over: Sequence[str], limit: int = 1_000
 ) -> list[Row]:
-    """Actions of an adapter that can be sent now, in order; those of the broadcasts to pass over are not among them."""
+    """Actions of an adapter that can be sent now, in order; those of the lanes to pass over are not among them."""
     where = (
         "state IN ('pending', 'sent') AND state = 'pending' AND next_at <= ? AND adapter = ?"
-        " AND broadcast NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at, rowid LIMIT ?"
+        " AND lane NOT IN (SELECT value FROM json_each(?)) ORDER BY next_at, rowid LIMIT ?"
     )
     return _rows(connection, where, (now, adapter, json.dumps(passing_over), limit))
 
@@ -214,8 +239,14 @@ def list_actions(connection: sqlite3.Connection, state: str | None, limit: int) 
 
 def counts(connection: sqlite3.Connection) -> dict[str, int]:
     """How many actions stand in each state."""
-    found = dict(connection.execute("SELECT state, count(*) FROM outbox GROUP BY state").fetchall())
+    found = dict(connection.execute("SELECT state, actions FROM outbox_counts").fetchall())
     return {str(state): int(found.get(state, 0)) for state in State}
+
+
+def state_of(connection: sqlite3.Connection, action: str) -> State | None:
+    """The state of one action."""
+    row = connection.execute("SELECT state FROM outbox WHERE id = ?", (action,)).fetchone()
+    return State(row[0]) if row else None
 
 
 def history(connection: sqlite3.Connection, action: str) -> list[tuple[int, str, str]]:
@@ -232,8 +263,8 @@ def stream_state(connection: sqlite3.Connection, platform: str, broadcast: str) 
 
 
 def _rows(connection: sqlite3.Connection, where: str, parameters: tuple[object, ...]) -> list[Row]:
-    sql = f"SELECT {_COLUMNS}, state, attempts, next_at, note FROM outbox WHERE {where}"  # noqa: S608
+    sql = f"SELECT {_COLUMNS}, lane, state, attempts, next_at, note FROM outbox WHERE {where}"  # noqa: S608
     return [
-        Row(Action(*row[:11]), State(row[11]), int(row[12]), int(row[13]), str(row[14]))
+        Row(Action(*row[:11]), str(row[11]), State(row[12]), int(row[13]), int(row[14]), str(row[15]))
         for row in connection.execute(sql, parameters)
     ]

@@ -25,7 +25,7 @@ FIRST_RETRY_S = 0.5
 LONGEST_RETRY_S = 60.0
 POLL_S = 1.0
 
-#: An adapter's name and a broadcast.
+#: An adapter's name and a lane of a broadcast (one for the stream itself, one for all else).
 Lane = tuple[str, str]
 
 
@@ -35,7 +35,8 @@ def retry_delay_s(attempts: int) -> float:
 
 
 class Dispatcher:
-    """Sends what is due. One lane a (adapter, broadcast), so that pause and resume never overtake each other.
+    """Sends what is due. One lane a broadcast for the stream itself (pause, resume, end), so that
+    they never overtake each other nor wait behind anything else, and one for the rest.
 
     An action is marked ``sent`` (durably) before it is handed to its adapter. If the process dies before the answer
     is noted, or the answer cannot be noted because the disk is full, it is handed over again under the same id, which
@@ -119,24 +120,23 @@ class Dispatcher:
         now = _now()
         for name in self._adapters:
             # Each adapter has its own lanes: one that answers slowly, or never, must not keep the others waiting.
-            taken = {broadcast for adapter, broadcast in self._lanes if adapter == name}
+            taken = {lane for adapter, lane in self._lanes if adapter == name}
             free = MAX_LANES - len(taken)
             if free <= 0:
                 continue
             due: dict[str, list[Row]] = defaultdict(list)
-            waiting = [(lane, row) for lane, row in self._waiting.items() if lane[0] == name]
-            for (_, broadcast), row in waiting:
+            waiting = [(lane, row) for (adapter, lane), row in self._waiting.items() if adapter == name]
+            for lane, row in waiting:
                 if row.next_at <= now:
-                    due[broadcast].append(row)
-            passing_over = [*taken, *(broadcast for (_, broadcast), _ in waiting)]
+                    due[lane].append(row)
+            passing_over = [*taken, *(lane for lane, _ in waiting)]
             for row in actions.due_actions(self._journal.reader, name, now, passing_over):
-                due[row.action.broadcast].append(row)
-            for broadcast in list(due)[:free]:
-                lane = (name, broadcast)
-                self._waiting.pop(lane, None)
-                task = asyncio.create_task(self._serve(due[broadcast]), name=f"outbox {name}")
-                self._lanes[lane] = task
-                task.add_done_callback(lambda _, lane=lane: self._closed(lane))  # type: ignore[misc]
+                due[row.lane].append(row)
+            for lane in list(due)[:free]:
+                key = (name, lane)
+                self._waiting.pop(key, None)
+                self._lanes[key] = task = asyncio.create_task(self._serve(due[lane]), name=f"outbox {name}")
+                task.add_done_callback(lambda _, key=key: self._closed(key))  # type: ignore[misc]
 
     def _closed(self, lane: Lane) -> None:
         task = self._lanes.pop(lane)
@@ -163,6 +163,8 @@ class Dispatcher:
             return True
         adapter = self._adapters[action.adapter]
         await self._move(row, State.PENDING, State.SENT, "", attempt=True)
+        if actions.state_of(self._journal.reader, action.id) is not State.SENT:
+            return True  # taken back meanwhile
         try:
             outcome = await adapter.perform(action)
         except Exception as error:
@@ -196,7 +198,7 @@ class Dispatcher:
 
 
 def _lane(row: Row) -> Lane:
-    return row.action.adapter, row.action.broadcast
+    return row.action.adapter, row.lane
 
 
 def _now() -> int:
