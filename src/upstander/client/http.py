@@ -14,7 +14,7 @@ import httpx
 import msgspec
 
 from upstander.client.errors import Rejected, Unreachable
-from upstander.model.decision import Decision
+from upstander.model.answers import EventsAnswer, HoldAnswer
 from upstander.model.events import AnyEvent, Comment, Gift
 
 log = logging.getLogger(__name__)
@@ -22,48 +22,10 @@ log = logging.getLogger(__name__)
 RETRY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 
 
-class EventFault(msgspec.Struct, frozen=True):
-    """Why Upstander refused one event of a batch."""
-
-    line: int
-    field: str
-    reason: str
-    fix: str
-    event: str
-
-
-class SentEvent(msgspec.Struct, frozen=True):
-    """One durable event: its sequence number, whether it had been sent before, and its decision if there is one."""
-
-    event: str
-    seq: int
-    duplicate: bool = False
-    decision: Decision | None = None
-
-
-class Sent(msgspec.Struct, frozen=True):
-    """What became of a batch."""
-
-    accepted: int
-    duplicates: int
-    results: list[SentEvent]
-    errors: list[EventFault]
-
-
-class Held(msgspec.Struct, frozen=True):
-    """The answer for a held comment: ``verdict`` is ``allow``, ``hold`` or ``block``.
-
-    ``decided`` is false when Upstander did not decide in time (or could not be reached, ``accepted`` false): the
-    verdict then is the fail policy's.
-    """
-
-    event: str
-    verdict: str
-    decided: bool
-    accepted: bool
-    seq: int
-    decision: Decision | None
-
+#: What became of a batch, and the answer for a held comment. When Upstander cannot be reached, ``Held.accepted`` and
+#: ``Held.decided`` are false and the verdict is the client's own ``on_deadline``.
+Sent = EventsAnswer
+Held = HoldAnswer
 
 #: An event and its JSON.
 _Queued = tuple[AnyEvent, bytes]

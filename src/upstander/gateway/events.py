@@ -15,6 +15,7 @@ from upstander.gateway.intake import Intake, Line, Overloaded, Unavailable, now_
 from upstander.gateway.keys import Scope
 from upstander.gateway.repeats import Accepted
 from upstander.journal.entries import Kind
+from upstander.model.answers import EventError, EventResult, EventsAnswer, HoldAnswer
 from upstander.model.decision import Asked, Decision
 from upstander.model.events import AnyEvent, Comment, Gift
 from upstander.model.vocabulary import AgeBand, Intervention
@@ -22,49 +23,6 @@ from upstander.model.wire import WireError, decode_event, read_events
 from upstander.policy.default import ON_DEADLINE, PROTECTION
 
 log = logging.getLogger(__name__)
-
-
-class EventResult(msgspec.Struct, omit_defaults=True, gc=False):
-    """One accepted event: its sequence number in the journal, whether it had been sent before, and its decision."""
-
-    event: str
-    seq: int
-    duplicate: bool = False
-    decision: Decision | None = None
-
-
-class EventError(msgspec.Struct, gc=False):
-    """One refused event: ``line`` counts from 1 within the request."""
-
-    line: int
-    field: str
-    reason: str
-    fix: str
-    event: str
-
-
-class EventsAnswer(msgspec.Struct, gc=False):
-    """The answer to ``POST /v1/events``. Everything in ``results`` is durable."""
-
-    accepted: int
-    duplicates: int
-    results: list[EventResult]
-    errors: list[EventError]
-
-
-class HoldAnswer(msgspec.Struct, gc=False):
-    """The answer to ``POST /v1/hold``.
-
-    ``verdict``: ``allow``, ``hold`` or ``block``. ``decided`` is false when the deadline passed or nothing could be
-    accepted, and the verdict is the fail policy's; ``accepted`` says whether the comment is in the journal or will be.
-    """
-
-    event: str
-    verdict: str
-    decided: bool
-    accepted: bool
-    seq: int
-    decision: Decision | None
 
 
 def split_body(body: bytes, limit: int) -> list[Line]:
@@ -149,7 +107,7 @@ async def post_hold(request: Request) -> Response:
     remaining = deadline_ms / 1000 - (time.perf_counter() - began)
     done, _ = await asyncio.wait([result], timeout=max(0.0, remaining))
     if not done:
-        answer.accepted = True
+        answer = msgspec.structs.replace(answer, accepted=True)
         service.metrics.deadlines_missed += 1
         late = asyncio.create_task(_late(service.intake, key.platform, event, answer.verdict, result))
         service.intake.late.add(late)

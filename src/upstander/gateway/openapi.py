@@ -8,8 +8,8 @@ import msgspec
 
 from upstander import __version__
 from upstander.gateway.broadcasts import BroadcastView, OrderAsked
-from upstander.gateway.events import EventsAnswer, HoldAnswer
 from upstander.gateway.keys import Scope
+from upstander.model.answers import EventsAnswer, HoldAnswer
 from upstander.model.decision import Decision
 from upstander.model.events import AnyEvent, Comment, Gift
 
