@@ -272,6 +272,32 @@ def test_decay_is_exact_at_its_half_life_and_never_grows() -> None:
     assert values == sorted(values, reverse=True)
 
 
+def test_beliefs_fade_however_often_something_is_said() -> None:
+    """Events every 700 ms must not stop the decay, which counts whole seconds."""
+    watcher = engine()
+    start(watcher)
+    first = say(watcher, "are your parents home", actor="a")
+    assert first is not None
+    for n in range(2_000):
+        say(watcher, "how old are you", actor="b", at=START + n * 700)
+    broadcast = watcher.state.broadcasts["b"]
+    last = say(watcher, "how old are you", actor="b", at=START + 1_400_000)
+    assert last is not None
+    # 1,400 s at a half-life of 900 s leave a third of what the first viewer added; the second is at their cap.
+    assert broadcast.belief < first.broadcast_belief * 0.4 + belief.VIEWER_SHARE_CAP * 1.5
+
+
+def test_cooldowns_are_remembered_for_a_bounded_number_of_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from upstander.engine import engine as module
+
+    monkeypatch.setattr(module, "MAX_ISSUED", 50)
+    watcher = engine()
+    start(watcher)
+    for n in range(300):
+        say(watcher, "do a spin and ill send a gift, dont tell your mom", actor=f"v{n}")
+    assert len(watcher.state.broadcasts["b"].issued) <= 50
+
+
 def test_evidence_saturates() -> None:
     value = 0.0
     for _ in range(1_000):

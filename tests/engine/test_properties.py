@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -145,3 +146,15 @@ def test_a_level_above_notice_needs_two_tactics_or_a_severe_one(viewer: str, sai
         shown |= set(decision.tactics)
         if Level[decision.level.upper()] > Level.NOTICE:
             assert len(shown) >= 2 or shown & {"sexualised_request", "threat", "meet_up"}
+
+
+@given(streams())
+@settings(max_examples=100, deadline=None)
+def test_the_reasons_add_up_to_the_belief(events: list[AnyEvent]) -> None:
+    watcher = engine()
+    for e in events:
+        decision = watcher.observe(e)
+        if decision is None or not decision.belief:
+            continue
+        terms = [reason.weight for reason in decision.reasons if reason.what not in decision.exposures]
+        assert sum(terms) == pytest.approx(decision.belief, abs=0.1)

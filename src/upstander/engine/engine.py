@@ -14,10 +14,19 @@ from upstander.engine.exposures import CHILD_BANDS, active_exposures, factor_of,
 from upstander.engine.lifecycle import open_broadcast, pair_of, touch
 from upstander.engine.state import Broadcast, EngineState, Pair, decode_state, encode_state
 from upstander.model import events as wire
-from upstander.model.decision import Asked, Decision, Reason
+from upstander.model.decision import Asked, Decision
 from upstander.model.order import Order
 from upstander.model.signal import Signal
-from upstander.model.vocabulary import REVERSE, AgeBand, AgeSource, Exposure, Intervention, Level, Tactic
+from upstander.model.vocabulary import (
+    REVERSE,
+    SEVERE_TACTICS,
+    AgeBand,
+    AgeSource,
+    Exposure,
+    Intervention,
+    Level,
+    Tactic,
+)
 
 #: Changes whenever the same events could give other decisions; part of every decision's versions.
 ENGINE_VERSION = "1"
@@ -25,7 +34,8 @@ ENGINE_VERSION = "1"
 #: Late events still count for this long after the end; then the broadcast's state is released.
 GRACE_MS = 60_000
 EVENTS_KEPT = 8
-SEVERE = frozenset({Tactic.SEXUALISED_REQUEST, Tactic.THREAT, Tactic.MEET_UP})
+#: Interventions whose cooldown is remembered in one broadcast.
+MAX_ISSUED = 4_096
 #: A voice in the stream that is not the host's has no account: this stands for it.
 VOICE = "\x00voice"
 
@@ -172,7 +182,7 @@ class Engine:
         pair = pair_of(broadcast, event.subject)
         if event.actor not in pair.reporters and len(pair.reporters) < belief.MAX_REPORTS:
             pair.reporters = [*pair.reporters, event.actor]
-        return self._decide(event, broadcast, event.subject, pair, (), 0.0)
+        return self._decide(event, broadcast, event.subject, pair, (), {}, 0.0)
 
     def _speech(self, event: wire.Speech, broadcast: Broadcast) -> Decision | None:
         if event.speaker == "host":
@@ -206,7 +216,7 @@ class Engine:
         if broadcast.pairs:
             pair = broadcast.pairs.get(actor)
             if pair is not None and pair.muted:
-                return self._decide(event, broadcast, actor, pair, (), 0.0)
+                return self._decide(event, broadcast, actor, pair, (), {}, 0.0)
         return None
 
     def _host_text(self, event: wire.Event, broadcast: Broadcast, found: HostText) -> Decision | None:
@@ -242,25 +252,26 @@ class Engine:
         if collective:
             signals = [s for s in signals if s.label != Tactic.AUDIENCE_PRESSURE] + collective
         pair = pair_of(broadcast, actor)
-        fade = belief.decay(belief.PAIR_HALF_LIFE_S, now - pair.at)
-        if fade < 1.0:
+        elapsed = now - pair.at
+        if elapsed >= 1000:
+            fade = belief.decay(belief.PAIR_HALF_LIFE_S, elapsed)
             pair.evidence = {tactic: value * fade for tactic, value in pair.evidence.items() if value * fade > 0.01}
-            pair.at = now
-        elif now - pair.at >= 1000:
-            pair.at = now
+            # Whole seconds only, as the decay counts them: what is left over counts the next time.
+            pair.at += elapsed // 1000 * 1000
         evidence = pair.evidence
         before = sum(evidence.values())
+        gains: dict[str, float] = {}
         for signal in signals:
-            cap = belief.SEVERE_CAP if signal.label in SEVERE else belief.TACTIC_CAP
-            evidence[signal.label] = belief.add(evidence.get(signal.label, 0.0), signal.strength, cap)
+            cap = belief.SEVERE_CAP if signal.label in SEVERE_TACTICS else belief.TACTIC_CAP
+            held = evidence.get(signal.label, 0.0)
+            evidence[signal.label] = belief.add(held, signal.strength, cap)
+            gains[signal.label] = evidence[signal.label] - held
         pair.shown += 1
         if event.id not in pair.events:
             pair.events = [*pair.events, event.id][-EVENTS_KEPT:]
-        after = sum(evidence.values())
         share = belief.VIEWER_SHARE_CAP
-        return self._decide(
-            event, broadcast, actor, pair, tuple(signals), max(0.0, min(after, share) - min(before, share))
-        )
+        gained = max(0.0, min(sum(evidence.values()), share) - min(before, share))
+        return self._decide(event, broadcast, actor, pair, tuple(signals), gains, gained)
 
     def _decide(
         self,
@@ -269,19 +280,22 @@ class Engine:
         actor: str,
         pair: Pair,
         signals: tuple[Signal, ...],
+        gains: dict[str, float],
         gained: float,
     ) -> Decision:
         state, now = self.state, broadcast.now
         active = active_exposures(broadcast)
         factor = factor_of(active)
-        # Without signals the pair was not faded above: do it for the sum only, the pair itself is left alone.
+        # Without signals the pair was not faded above: do it for this decision only, the pair itself is left alone.
         fade = belief.decay(belief.PAIR_HALF_LIFE_S, now - pair.at)
-        shown = sum(pair.evidence.values()) * fade
+        evidence = {tactic: value * fade for tactic, value in pair.evidence.items()}
+        shown = sum(evidence.values())
         reports = belief.REPORT_WEIGHT * len(pair.reporters)
         added, others = viewers.standing(state.viewers, actor, broadcast.id, now) if shown > 0.0 else (0.0, 0)
         total = shown * factor + reports + added
         broadcast.belief = self._broadcast_belief(broadcast) + gained * factor
-        broadcast.belief_at = now
+        if now - broadcast.belief_at >= 1000:
+            broadcast.belief_at = now - (now - broadcast.belief_at) % 1000 if broadcast.belief_at else now
         child = broadcast.band in CHILD_BANDS
         if signals and actor != VOICE:
             viewers.record(state.viewers, actor, broadcast.id, broadcast.host, child, shown, now)
@@ -292,7 +306,7 @@ class Engine:
             now=now,
             band=broadcast.band,
             signals=signals,
-            evidence={tactic: value * fade for tactic, value in pair.evidence.items()},
+            evidence=evidence,
             events=pair.shown,
             exposures=tuple(active),
             belief=total,
@@ -304,7 +318,10 @@ class Engine:
             issued=broadcast.issued,
         )
         judged = self._policy.judge(assessment)
-        reasons = self._reasons(event, broadcast, pair, signals, active, factor, (added, others), reports)
+        reasons = [explain.of_signal(signal, gains[signal.label] * factor) for signal in signals]
+        reasons += explain.of_pair(pair, evidence, gains, factor, event.id)
+        reasons += explain.of_standing(added, others)
+        reasons += explain.of_exposures(broadcast, active)
         for asked in judged.interventions:
             self._note(broadcast, pair, actor, asked, event.id)
         pair.level = max(pair.level, judged.level)
@@ -330,6 +347,9 @@ class Engine:
             pair.muted = event
         if asked.do is not Intervention.HOLD_COMMENT:
             key = f"{asked.do}:{asked.target}" if asked.target else str(asked.do)
+            broadcast.issued.pop(key, None)
+            while len(broadcast.issued) >= MAX_ISSUED:
+                del broadcast.issued[next(iter(broadcast.issued))]  # its cooldown is long over, or a flood is on
             broadcast.issued[key] = broadcast.now
 
     @staticmethod
@@ -337,27 +357,3 @@ class Engine:
         if not broadcast.belief:
             return 0.0
         return broadcast.belief * belief.decay(belief.BROADCAST_HALF_LIFE_S, broadcast.now - broadcast.belief_at)
-
-    @staticmethod
-    def _reasons(
-        event: wire.Event,
-        broadcast: Broadcast,
-        pair: Pair,
-        signals: tuple[Signal, ...],
-        active: dict[str, float],
-        factor: float,
-        standing: tuple[float, int],
-        reports: float,
-    ) -> list[Reason]:
-        added, others = standing
-        reasons = [explain.of_signal(signal, signal.strength * factor) for signal in signals]
-        reasons += explain.of_history(pair, {signal.label for signal in signals}, factor, event.id)
-        if reports:
-            reasons.append(Reason("user_report", f"reported by {len(pair.reporters)}", explain.rounded(reports)))
-        if added:
-            where = "another broadcast" if others == 1 else f"{others} other broadcasts"
-            reasons.append(Reason("standing", f"showed tactics in {where}", explain.rounded(added)))
-        if pair.muted:
-            reasons.append(Reason("muted", "the viewer is muted in this broadcast", events=(pair.muted,)))
-        reasons += explain.of_exposures(broadcast, active)
-        return reasons

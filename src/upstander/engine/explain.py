@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from upstander.engine.belief import REPORT_WEIGHT
 from upstander.engine.state import Broadcast, Pair
 from upstander.model.decision import Reason
 from upstander.model.signal import Signal
@@ -20,14 +23,34 @@ def of_signal(signal: Signal, gained: float) -> Reason:
     return Reason(signal.label, why, rounded(gained), signal.source, signal.view, span)
 
 
-def of_history(pair: Pair, shown: set[str], factor: float, event: str) -> list[Reason]:
-    """Why what the viewer did before still counts: one reason a tactic that this event did not show."""
+def of_pair(
+    pair: Pair, evidence: Mapping[str, float], gains: Mapping[str, float], factor: float, event: str
+) -> list[Reason]:
+    """Why what the viewer did before still counts, what others reported, and that the viewer is muted.
+
+    ``evidence`` is the pair's, faded to now; ``gains`` what this event added to it.
+    """
     earlier = tuple(identifier for identifier in pair.events if identifier != event)
-    return [
-        Reason(tactic, f"earlier: {MEANING[Tactic(tactic)]}", rounded(value * factor), events=earlier)
-        for tactic, value in pair.evidence.items()
-        if tactic not in shown and value >= 0.05
-    ]
+    reasons = []
+    for tactic, value in evidence.items():
+        before = value - gains.get(tactic, 0.0)
+        if before >= 0.005:
+            why = f"earlier: {MEANING[Tactic(tactic)]}"
+            reasons.append(Reason(tactic, why, rounded(before * factor), events=earlier))
+    if pair.reporters:
+        weight = rounded(REPORT_WEIGHT * len(pair.reporters))
+        reasons.append(Reason("user_report", f"reported by {len(pair.reporters)}", weight))
+    if pair.muted:
+        reasons.append(Reason("muted", "the viewer is muted in this broadcast", events=(pair.muted,)))
+    return reasons
+
+
+def of_standing(added: float, others: int) -> list[Reason]:
+    """Why the viewer's record in other broadcasts counts."""
+    if not added:
+        return []
+    where = "another broadcast" if others == 1 else f"{others} other broadcasts"
+    return [Reason("standing", f"showed tactics in {where}", rounded(added))]
 
 
 def of_exposures(broadcast: Broadcast, active: dict[str, float]) -> list[Reason]:

@@ -31,12 +31,11 @@ def record(
         known = ViewerRecord(at=now)
     # Popped and set again, so that the dictionary's order is by last activity.
     viewers[viewer] = known
-    factor = belief.decay(belief.VIEWER_HALF_LIFE_S, now - known.at)
-    if factor < 1.0:
+    elapsed = now - known.at
+    if elapsed >= 1000:
+        factor = belief.decay(belief.VIEWER_HALF_LIFE_S, elapsed)
         known.shown = {where: value * factor for where, value in known.shown.items() if value * factor > 0.01}
-        known.at = now
-    elif now > known.at and now - known.at >= 1000:
-        known.at = now
+        known.at += elapsed // 1000 * 1000
     known.shown.pop(broadcast, None)
     while len(known.shown) >= MAX_BROADCASTS_A_VIEWER:
         del known.shown[next(iter(known.shown))]

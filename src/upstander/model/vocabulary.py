@@ -46,6 +46,10 @@ class Tactic(StrEnum):
     TRUST_BUILDING = "trust_building"
 
 
+#: Tactics of which one alone may reach ``urgent``.
+SEVERE_TACTICS: frozenset[Tactic] = frozenset({Tactic.SEXUALISED_REQUEST, Tactic.THREAT, Tactic.MEET_UP})
+
+
 class Exposure(StrEnum):
     """What makes this host easier to harm. Exposures multiply a belief; they never raise one alone."""
 

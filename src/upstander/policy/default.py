@@ -8,7 +8,7 @@ import msgspec
 
 from upstander.engine.assessment import Assessment, Judgement
 from upstander.model.decision import Asked
-from upstander.model.vocabulary import AgeBand, Exposure, Intervention, Level, Tactic
+from upstander.model.vocabulary import SEVERE_TACTICS, AgeBand, Exposure, Intervention, Level, Tactic
 
 I = Intervention  # noqa: E741 - keeps the tables readable
 T = Tactic
@@ -27,10 +27,10 @@ CROWD = 3
 #: A tactic counts as seen from this much evidence (nats), a severe one from this much.
 SEEN = 0.7
 SEVERE_SEEN = 2.5
-SEVERE = frozenset({T.SEXUALISED_REQUEST, T.THREAT, T.MEET_UP})
 #: What tries to move a child somewhere or make them do something; ``urgent`` needs one of these.
 DIRECTIVE = frozenset(
-    {T.OFF_PLATFORM, T.SECRECY, T.SUPERVISION_PROBE, T.GIFT_LURE, T.DARE, T.AUDIENCE_PRESSURE, T.DECEPTION} | SEVERE
+    {T.OFF_PLATFORM, T.SECRECY, T.SUPERVISION_PROBE, T.GIFT_LURE, T.DARE, T.AUDIENCE_PRESSURE, T.DECEPTION}
+    | SEVERE_TACTICS
 )
 
 #: One message never makes an emergency: it takes this many that showed something.
@@ -39,8 +39,8 @@ EMERGENCY_EVENTS = 3
 #: Tactics whose comment is held already at ``notice``.
 HOLD_AT_NOTICE: dict[str, frozenset[Tactic]] = {
     "child": frozenset(Tactic) - {T.PRAISE_HOOK, T.TRUST_BUILDING},
-    "teen": SEVERE | {T.OFF_PLATFORM, T.SECRECY, T.SUPERVISION_PROBE},
-    "unknown": SEVERE | {T.OFF_PLATFORM, T.SECRECY, T.SUPERVISION_PROBE},
+    "teen": SEVERE_TACTICS | {T.OFF_PLATFORM, T.SECRECY, T.SUPERVISION_PROBE},
+    "unknown": SEVERE_TACTICS | {T.OFF_PLATFORM, T.SECRECY, T.SUPERVISION_PROBE},
     "adult": frozenset(),
 }
 
@@ -97,7 +97,7 @@ _TABLES = (
     SEEN,
     SEVERE_SEEN,
     EMERGENCY_EVENTS,
-    sorted(SEVERE),
+    sorted(SEVERE_TACTICS),
     sorted(DIRECTIVE),
     {protection: sorted(tactics) for protection, tactics in HOLD_AT_NOTICE.items()},
     {protection: {level.word: steps for level, steps in table.items()} for protection, table in STEPS.items()},
@@ -129,7 +129,7 @@ class DefaultPolicy:
         """A level above ``notice`` needs two distinct tactics, or a severe one."""
         reached = self._reached(a.belief, THRESHOLDS[protection])
         seen = {tactic for tactic, evidence in a.evidence.items() if evidence >= SEEN}
-        severe = any(a.evidence.get(tactic, 0.0) >= SEVERE_SEEN for tactic in SEVERE)
+        severe = any(a.evidence.get(tactic, 0.0) >= SEVERE_SEEN for tactic in SEVERE_TACTICS)
         ceiling = Level.NOTICE
         if severe or (len(seen) >= 2 and seen & DIRECTIVE):
             ceiling = Level.URGENT
@@ -143,7 +143,7 @@ class DefaultPolicy:
         """A crowd's pressure can reach what no single viewer does; it takes at least three of them at once."""
         if a.pressing < CROWD or not a.signals:
             return Level.CLEAR
-        ceiling = Level.EMERGENCY if any(signal.label in SEVERE for signal in a.signals) else Level.URGENT
+        ceiling = Level.EMERGENCY if any(signal.label in SEVERE_TACTICS for signal in a.signals) else Level.URGENT
         return min(self._reached(a.broadcast_belief, THRESHOLDS[protection], BROADCAST_FACTOR), ceiling)
 
     @staticmethod
