@@ -10,11 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORDED = ROOT.parent / "shared" / "data" / "chat" / "twitch-46k.jsonl"
-FIXTURE = ROOT / "tests" / "fixtures" / "chat.jsonl"
+FIXTURE = ROOT / "src" / "upstander" / "demo" / "chat" / "invented.jsonl"
 
 
 def chat() -> tuple[str, list[tuple[str, str]]]:
-    """``(name, [(author, text)])``: the recorded chat when it is here, else the small invented fixture, repeated."""
+    """``(name, [(author, text)])``: the recorded chat when it is here, else the small invented one, repeated."""
     path = RECORDED if RECORDED.exists() else FIXTURE
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     found = [(str(line["author"]), str(line["text"])[:4000]) for line in lines]

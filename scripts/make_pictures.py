@@ -17,7 +17,7 @@ from playwright.sync_api import sync_playwright
 from rich.console import Console
 
 from upstander.cli import demo
-from upstander.demo.platform import Platform, Receiver, bundled_scripts
+from upstander.demo.platform import Platform, Receiver, bundled_chat, bundled_scripts
 from upstander.demo.view import View
 from upstander.gateway.keys import KeyStore, Scope
 
@@ -41,7 +41,7 @@ def main() -> None:
             view.link = "http://127.0.0.1:8787/live?ticket=…"
             demo.threading.Thread(target=demo._follow, args=(url, key, view), daemon=True).start()
             platform = Platform(url, key, 2.0, view.on_held, repeat=True)
-            platform.play(bundled_scripts(), demo.RECORDED if demo.RECORDED.exists() else None)
+            platform.play(bundled_scripts(), bundled_chat())
             time.sleep(seconds)
             console = Console(record=True, width=150, height=44, file=io.StringIO())
             console.print(view.render(platform, receiver, 44, 150))

@@ -111,7 +111,7 @@ def test_speed_plays_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_recorded_chat_replays_without_error() -> None:
     """The small invented fixture always; the recorded chat, which is not part of the project, when it is there."""
-    fixture = Path(__file__).parents[1] / "fixtures/chat.jsonl"
+    fixture = SCRIPTS.parent / "chat/invented.jsonl"
     recorded = Path(__file__).parents[3] / "shared/data/chat"
     for path in [fixture, *sorted(recorded.glob("*.jsonl"))]:
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

@@ -117,9 +117,9 @@ def test_flooding_is_bounded(said: list[str], times: int) -> None:
 def test_exposures_alone_never_alert(events: list[AnyEvent]) -> None:
     watcher = engine()
     for e in events:
-        acted = getattr(e, "text", "") in harmful()
-        harmless = type(e).__name__ in ("Invite", "UserReport", "Gift", "Speech") or acted
-        if harmless:
+        known = watcher.state.broadcasts.get(e.broadcast)
+        by_host = getattr(e, "actor", None) == (known.host if known else None)
+        if type(e).__name__ in ("Invite", "UserReport", "Gift", "Speech") or (hasattr(e, "text") and not by_host):
             continue  # only exposures are left: joins, frames, what the host says of themselves in comments
         decision = watcher.observe(e)
         assert decision is None or decision.level == "clear"

@@ -22,7 +22,7 @@ from rich.live import Live
 
 from upstander.adapters.base import Capability
 from upstander.cli.common import Mistake, clear_errors
-from upstander.demo.platform import Platform, Receiver, bundled_scripts
+from upstander.demo.platform import Platform, Receiver, bundled_chat, bundled_scripts
 from upstander.demo.view import Seen, View
 from upstander.gateway.keys import KeyStore, Scope
 from upstander.journal import store
@@ -71,7 +71,7 @@ def command(data: str, port: int, speed: float, chat: Path | None, seconds: floa
             view.link = url + _ticket(url, text)
             feed = threading.Thread(target=_follow, args=(url, text, view), daemon=True)
             feed.start()
-            chat = chat or (RECORDED if RECORDED.exists() else None)
+            chat = chat or (RECORDED if RECORDED.exists() else bundled_chat())
             platform.play(bundled_scripts(), chat)
             until = time.monotonic() + seconds if seconds else None
             try:

@@ -21,8 +21,9 @@ from upstander.client.http import Held
 from upstander.model.events import AnyEvent
 from upstander.model.wire import decode_event
 
-#: The recorded chat is played at this many messages a second.
+#: Chat is played at this many messages a second; for so long (of its own time) when nothing is repeated.
 CHAT_RATE = 25.0
+CHAT_SECONDS = 60.0
 
 
 class Script:
@@ -47,6 +48,11 @@ def bundled_scripts() -> list[Script]:
     return [Script(name.removesuffix(".jsonl"), folder.joinpath(name).read_bytes().splitlines()) for name in names]
 
 
+def bundled_chat() -> Path:
+    """The invented chat that ships."""
+    return Path(str(files("upstander.demo").joinpath("chat", "invented.jsonl")))
+
+
 class Platform:
     """Plays all scripts at once, each in its own thread, against one Upstander.
 
@@ -66,12 +72,11 @@ class Platform:
         self.live: dict[str, str] = {}
         self.errors: Counter[str] = Counter()
 
-    def play(self, scripts: list[Script], chat: Path | None) -> None:
+    def play(self, scripts: list[Script], chat: Path) -> None:
         """Start playing."""
         for script in scripts:
             self._start(self._play, script)
-        if chat is not None:
-            self._start(self._play_chat, chat)
+        self._start(self._play_chat, chat)
 
     @property
     def playing(self) -> bool:
@@ -134,27 +139,24 @@ class Platform:
             self.client.send_now([event])
 
     def _play_chat(self, path: Path) -> None:
-        """Recorded chat (JSON Lines with ``author`` and ``text``), from where it stopped, at a steady rate."""
-        broadcast = "recorded-chat"
+        """Chat (JSON Lines with ``author`` and ``text``), from where it stopped, at a steady rate, again and again."""
+        broadcast = f"chat-{path.stem}"
         headers = {"authorization": f"Bearer {self._key}"}
         answer = httpx.get(f"{self._url}/v1/broadcasts/{broadcast}", headers=headers, timeout=10)
         done = int(answer.json()["events"]) if answer.is_success else 0
+        said = [json.loads(line) for line in path.read_text(encoding="utf-8", errors="replace").splitlines()]
         self.live[broadcast] = broadcast
         began = time.monotonic()
-        with path.open(encoding="utf-8", errors="replace") as lines:
-            for number, line in enumerate(lines):
-                if number < done:
-                    continue
-                wait = began + (number - done) / (CHAT_RATE * self._speed) - time.monotonic()
-                if self._stop.wait(max(0.0, wait)):
-                    return
-                said = json.loads(line)
-                identifier = f"{broadcast}:{number}"
-                text = str(said["text"])[:4000]
-                event = Comment(id=identifier, at=_now(), broadcast=broadcast, actor=str(said["author"]), text=text)
-                self.client.send(event)
-                if not self._repeat and number - done > 60 * CHAT_RATE * self._speed:
-                    return
+        for number in count(done):
+            if not self._repeat and number - done > CHAT_SECONDS * CHAT_RATE:
+                return
+            wait = began + (number - done) / (CHAT_RATE * self._speed) - time.monotonic()
+            if self._stop.wait(max(0.0, wait)):
+                return
+            line = said[number % len(said)]
+            text, author = str(line["text"])[:4000], str(line["author"])
+            identifier = f"{broadcast}:{number}"
+            self.client.send(Comment(id=identifier, at=_now(), broadcast=broadcast, actor=author, text=text))
 
 
 class Receiver:
