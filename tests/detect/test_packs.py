@@ -84,7 +84,7 @@ def test_pattern_has_examples_enough(pattern: Pattern) -> None:
 def test_tactic_is_covered(tactic: str) -> None:
     patterns = BY_LABEL[tactic]
     assert {pattern.who for pattern in patterns} == {"viewer"}
-    assert 8 <= len(patterns) <= 14
+    assert len(patterns) >= 8
     assert sum(len(pattern.fires) for pattern in patterns) >= 25
     assert sum(len(pattern.spares) for pattern in patterns) >= 20
 

@@ -89,9 +89,8 @@ def command(data: str, port: int, speed: float, chat: Path | None, seconds: floa
     console.print(f"The platform did: {actions or 'nothing'}.")
     for error, times in platform.errors.items():
         console.print(f"[yellow]{times} x {error}[/]")
-    console.print(
-        f"Look further: upstander verify --data {data}; upstander outbox --data {data}; upstander demo again."
-    )
+    console.print(f"Look further: upstander verify --data {data}", highlight=False)
+    console.print(f"              upstander outbox --data {data}", highlight=False)
 
 
 def _watch(console: Console, view: View, platform: Platform, receiver: Receiver, until: float | None) -> None:

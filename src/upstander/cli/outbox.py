@@ -49,18 +49,20 @@ def command(
     if as_json:
         print_json({"counts": counts, "actions": [msgspec.to_builtins(row) for row in rows]})
         return
-    Console().print("  ".join(f"{name} {count:,}" for name, count in counts.items()))
+    console = Console()
+    console.print("  ".join(f"{name} {count:,}" for name, count in counts.items()))
     if not rows:
         click.echo("No actions." if state is None else f"No actions are {state}.")
         return
     table = Table(box=None)
-    for column in ("asked at", "broadcast", "asked", "doing", "adapter", "state", "tries", "note"):
-        table.add_column(column, overflow="fold")
+    for column in ("asked at (UTC)", "broadcast", "intervention", "state", "tries", "note"):
+        table.add_column(column, overflow="fold", no_wrap=column not in ("broadcast", "note"))
     for row in rows:
         action = row.action
-        where = (_time(action.created_at), action.broadcast, action.asked, action.doing, action.adapter)
-        table.add_row(*where, row.state, str(row.attempts), row.note)
-    Console().print(table)
+        asked = action.asked if action.doing in ("", action.asked) else f"{action.asked} → {action.doing}"
+        table.add_row(_time(action.created_at), action.broadcast, asked, row.state, str(row.attempts), row.note)
+    # Into a pipe or a file nothing is folded to fit a window that is not there.
+    (console if console.is_terminal else Console(width=240)).print(table)
 
 
 def _history(lines: list[tuple[int, str, str]], identifier: str, as_json: bool) -> None:

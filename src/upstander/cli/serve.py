@@ -71,7 +71,9 @@ async def _serve(settings: Settings) -> None:
     await service.start(_report)
     host, port = listener.getsockname()[:2]
     packs = service.intake.runtime.configuration.hash[:12]
-    logging.info("recovered %s events; configuration %s", f"{service.intake.recovered.events:,}", packs)
+    seen = sum(engine.state.observed for engine in service.intake.runtime.engines.values())
+    replayed = service.intake.recovered.events
+    logging.info("%s events in the journal, %s replayed; configuration %s", f"{seen:,}", f"{replayed:,}", packs)
     config = uvicorn.Config(
         create_app(service),
         http="httptools",

@@ -292,6 +292,7 @@ class Engine:
         shown = sum(evidence.values())
         reports = belief.REPORT_WEIGHT * len(pair.reporters)
         added, others = viewers.standing(state.viewers, actor, broadcast.id, now) if shown > 0.0 else (0.0, 0)
+        added = min(added, shown)  # a record elsewhere at most doubles what is shown here
         total = shown * factor + reports + added
         broadcast.belief = self._broadcast_belief(broadcast) + gained * factor
         if now - broadcast.belief_at >= 1000:

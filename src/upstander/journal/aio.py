@@ -48,9 +48,10 @@ class AsyncJournal:
 
     async def close(self) -> None:
         """Write what waits and close the file."""
-        await asyncio.to_thread(self.writer.stop)
+        await asyncio.to_thread(self.writer.finish)
         await asyncio.sleep(0)  # let the last batches be settled on the loop
         self.reader.close()
+        self.writer.close()
 
     def _from_writer(self, batches: list[Batch]) -> None:
         self._loop.call_soon_threadsafe(self._settle, batches)

@@ -76,12 +76,20 @@ class Writer:
         return self._failed is not None
 
     def stop(self) -> None:
-        """Write what waits, then end the thread and close the file."""
+        """Write what waits, end the thread, close the file."""
+        self.finish()
+        self.close()
+
+    def finish(self) -> None:
+        """Write what waits and end the thread."""
         with self._condition:
             self._stopping = True
             self._condition.notify()
         if self._thread.is_alive():
             self._thread.join()
+
+    def close(self) -> None:
+        """Close the file. The last to close it: SQLite then folds the write-ahead log into it."""
         self._connection.close()
 
     def resume(self) -> bool:
