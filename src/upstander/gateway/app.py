@@ -12,7 +12,7 @@ from starlette.routing import Route, WebSocketRoute
 
 from upstander.console import live
 from upstander.gateway import broadcasts, events, nginx_rtmp
-from upstander.gateway.http import EXCEPTION_HANDLERS, authorise, json_response, service_of
+from upstander.gateway.http import EXCEPTION_HANDLERS, authorise, json_response, problem, service_of
 from upstander.gateway.keys import Scope
 from upstander.gateway.openapi import describe
 from upstander.gateway.service import Service
@@ -28,6 +28,11 @@ async def _ready(request: Request) -> Response:
     return PlainTextResponse(
         "ready" if available else "not ready: the journal cannot be written", 200 if available else 503
     )
+
+
+async def _upgrade(request: Request) -> Response:
+    fix = "Open it as a WebSocket; for plain HTTP there is /v1/decisions."
+    return problem(426, "the stream is a WebSocket", fix)
 
 
 async def _metrics(request: Request) -> Response:
@@ -59,6 +64,7 @@ def create_app(service: Service) -> Starlette:
         Route("/v1/broadcasts/{broadcast:path}/orders", broadcasts.post_order, methods=["POST"]),
         Route("/v1/broadcasts/{broadcast:path}", broadcasts.get_broadcast),
         WebSocketRoute("/v1/stream", stream),
+        Route("/v1/stream", _upgrade),
         Route("/healthz", _health),
         Route("/readyz", _ready),
         Route("/metrics", _metrics),

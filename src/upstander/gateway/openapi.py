@@ -165,6 +165,7 @@ def describe() -> dict[str, Any]:
                     {
                         "101": {"description": "One event a text frame in; one JSON object with a `kind` a frame out."},
                         "400": _json(error, "`after` is not a sequence number of this journal."),
+                        "426": _json(error, "The request is no WebSocket upgrade."),
                         "429": _json(error, "Too many streams are open."),
                     },
                     parameters=[after],
