@@ -78,7 +78,7 @@ async def test_past_the_deadline_the_fail_policy_answers_and_is_put_right_later(
         with gate.closed():
             answer = (await g.hold(comment("c1", text), deadline_ms=20)).json()
             assert answer == {
-                "event": "c1", "verdict": answered, "decided": False, "accepted": True, "seq": 0, "decision": None
+                "event": "c1", "verdict": answered, "decided": False, "accepted": False, "seq": 0, "decision": None
             }  # fmt: skip
             assert g.service.metrics.deadlines_missed == 1
         await eventually(lambda: g.journal("answer"))

@@ -107,7 +107,7 @@ async def post_hold(request: Request) -> Response:
     remaining = deadline_ms / 1000 - (time.perf_counter() - began)
     done, _ = await asyncio.wait([result], timeout=max(0.0, remaining))
     if not done:
-        answer = msgspec.structs.replace(answer, accepted=True)
+        # Not said to be accepted: it is not durable yet, and nothing may be lost that was.
         service.metrics.deadlines_missed += 1
         late = asyncio.create_task(_late(service.intake, key.platform, event, answer.verdict, result))
         service.intake.late.add(late)

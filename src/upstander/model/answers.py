@@ -39,7 +39,8 @@ class HoldAnswer(msgspec.Struct, frozen=True, gc=False):
     """The answer to ``POST /v1/hold``.
 
     ``verdict``: ``allow``, ``hold`` or ``block``. ``decided`` is false when the deadline passed or nothing could be
-    accepted, and the verdict is the fail policy's; ``accepted`` says whether the comment is in the journal or will be.
+    accepted, and the verdict is the fail policy's. ``accepted``: the comment is durable. When it is not, send it again
+    (its id counts once): the answer then is what was decided meanwhile.
     """
 
     event: str
