@@ -81,6 +81,16 @@ def test_cooldowns_hold_back_repeats_until_the_level_rises() -> None:
     assert {"nudge_host", "call_moderator"} <= {a.do for a in risen.interventions}
 
 
+@pytest.mark.parametrize("belief", [6.0, 50.0])
+@pytest.mark.parametrize("muted", [False, True])
+def test_distress_pauses_at_urgent_and_at_emergency_muted_or_not(belief: float, muted: bool) -> None:
+    evidence = {"threat": 6.0, "secrecy": 4.0}
+    a = assess(belief=belief, evidence=evidence, events=5, muted=muted, exposures=("distress",))
+    judged = POLICY.judge(a)
+    assert judged.level >= Level.URGENT
+    assert "pause" in {asked.do for asked in judged.interventions}
+
+
 def test_an_adults_chat_is_not_held_below_urgent() -> None:
     judged = POLICY.judge(assess(band=AgeBand.ADULT, belief=9.0, evidence={"secrecy": 4.0, "dare": 4.0}))
     assert judged.interventions == ()

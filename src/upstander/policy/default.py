@@ -165,9 +165,10 @@ class DefaultPolicy:
         highest = max(level, crowd)
         risen = level > a.pair_level or highest > a.broadcast_level
         steps = list(STEPS[protection].get(highest, ())) if a.signals else []
-        if Exposure.DISTRESS in a.exposures and highest >= Level.URGENT and I.PAUSE not in steps:
+        distressed = Exposure.DISTRESS in a.exposures and highest >= Level.URGENT
+        if distressed and I.PAUSE not in steps:
             steps.append(I.PAUSE)
-        elif a.muted and crowd < Level.EMERGENCY and I.PAUSE in steps:
+        elif a.muted and not distressed and crowd < Level.EMERGENCY and I.PAUSE in steps:
             # What a muted viewer writes reaches nobody: it must not be a switch by which a troll stops a broadcast.
             steps.remove(I.PAUSE)
         if crowd >= Level.CONCERN:
