@@ -23,8 +23,9 @@ from rich.live import Live
 from upstander.adapters.base import Capability
 from upstander.cli.common import Mistake, clear_errors
 from upstander.demo.platform import Platform, Receiver, bundled_chat, bundled_scripts
-from upstander.demo.view import Seen, View
+from upstander.demo.view import View
 from upstander.gateway.keys import KeyStore, Scope
+from upstander.gateway.wall import Update
 from upstander.journal import store
 from upstander.settings import Settings
 
@@ -197,7 +198,7 @@ def _ticket(url: str, key: str) -> str:
 
 
 def _follow(url: str, key: str, view: View) -> None:
-    decoder = msgspec.json.Decoder(Seen)
+    decoder = msgspec.json.Decoder(Update)
     headers = {"authorization": f"Bearer {key}"}
     with (
         contextlib.suppress(httpx.HTTPError),

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from upstander.gateway.http import Refused, authorise, json_response, read_body, service_of
 from upstander.gateway.keys import Key, Scope
 from upstander.gateway.service import Service
-from upstander.gateway.wall import Shown, WallRow
+from upstander.gateway.wall import Stats, Update
 from upstander.journal.entries import Kind
 from upstander.outbox import actions
 
@@ -37,26 +37,6 @@ HEADERS = {
     "cache-control": "no-store",
 }
 _MEDIA = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "html": "text/html"}
-
-
-class Stats(msgspec.Struct, frozen=True, gc=False):
-    """The numbers at the top of the page."""
-
-    available: bool
-    events: int
-    events_per_s: float
-    p99_ms: float
-    broadcasts: int
-    outbox_open: int
-    levels: dict[str, int]
-
-
-class Update(msgspec.Struct, frozen=True, gc=False):
-    """One message to the page."""
-
-    stats: Stats
-    rows: list[WallRow]
-    decisions: list[Shown]
 
 
 class Sessions:
@@ -91,10 +71,8 @@ class Sessions:
         found = self._sessions.get(token)
         if found is None or found[1] < time.monotonic():
             return None
-        for key in service.keys.entries():
-            if key.id == found[0] and not key.revoked_at and Scope.LIVE_READ in key.scopes:
-                return key
-        return None
+        key = service.keys.find(found[0])
+        return key if key is not None and Scope.LIVE_READ in key.scopes else None
 
     def close(self, token: str) -> None:
         """Sign out."""
@@ -140,10 +118,9 @@ async def page(request: Request) -> Response:
     """The live page, or the form to sign in. ``?ticket=`` signs in once."""
     ticket = request.query_params.get("ticket")
     if ticket is not None:
-        identifier = _sessions(request).redeem(ticket)
-        for key in service_of(request).keys.entries():
-            if key.id == identifier and not key.revoked_at:
-                return await _open(request, key)
+        key = service_of(request).keys.find(_sessions(request).redeem(ticket) or "")
+        if key is not None:
+            return await _open(request, key)
         return RedirectResponse("/live?refused=ticket", 303, HEADERS)
     return _file("live.html" if _signed_in(request) else "sign-in.html")
 

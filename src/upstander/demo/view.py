@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 
-import msgspec
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
@@ -14,7 +13,7 @@ from rich.text import Text
 from upstander.client import Comment
 from upstander.client.http import Held
 from upstander.demo.platform import Platform, Receiver
-from upstander.gateway.wall import Shown, WallRow
+from upstander.gateway.wall import Stats, Update
 
 STYLES = {
     "clear": "green",
@@ -26,35 +25,14 @@ STYLES = {
 RANKS = {"clear": 0, "notice": 1, "concern": 2, "urgent": 3, "emergency": 4}
 
 
-class Figures(msgspec.Struct):
-    """The numbers of the service, as its page gets them."""
-
-    available: bool = False
-    events: int = 0
-    events_per_s: float = 0.0
-    p99_ms: float = 0.0
-    broadcasts: int = 0
-    outbox_open: int = 0
-    levels: dict[str, int] = {}
-
-
-class Seen(msgspec.Struct):
-    """One update of the service's live feed."""
-
-    stats: Figures
-    rows: list[WallRow]
-    decisions: list[Shown]
-
-
 class View:
     """What the terminal shows. Fed from threads; ``render`` may be called at any time."""
 
     def __init__(self, url: str, data: str, continued: int) -> None:
         self._url, self._data, self._continued = url, data, continued
         self.link = url
-        self.seen = Seen(Figures(), [], [])
+        self.seen = Update(Stats(), [], [])
         self.held: deque[tuple[float, Comment, Held]] = deque(maxlen=200)
-        self._began = time.monotonic()
 
     def on_held(self, comment: Comment, answer: Held) -> None:
         """A comment got its verdict."""

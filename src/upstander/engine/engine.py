@@ -11,6 +11,7 @@ from upstander.engine import belief, explain, viewers
 from upstander.engine.assessment import Assessment, Policy
 from upstander.engine.clock import tick, tick_engine
 from upstander.engine.exposures import CHILD_BANDS, active_exposures, factor_of, learn_band, set_exposure
+from upstander.engine.fading import faded_belief, faded_evidence
 from upstander.engine.lifecycle import open_broadcast, pair_of, touch
 from upstander.engine.state import Broadcast, EngineState, Pair, decode_state, encode_state
 from upstander.model import events as wire
@@ -38,6 +39,10 @@ EVENTS_KEPT = 8
 MAX_ISSUED = 4_096
 #: A voice in the stream that is not the host's has no account: this stands for it.
 VOICE = "\x00voice"
+
+
+def _is_over(broadcast: Broadcast) -> bool:
+    return bool(broadcast.ended) and broadcast.now - broadcast.ended > GRACE_MS
 
 
 class Engine:
@@ -86,7 +91,7 @@ class Engine:
                 return None
             broadcast = open_broadcast(state, event.broadcast)
         tick(broadcast, at)
-        if broadcast.ended and broadcast.now - broadcast.ended > GRACE_MS and type(event) is not wire.BroadcastStarted:
+        if _is_over(broadcast) and type(event) is not wire.BroadcastStarted:
             return None
         minute = state.clock // 60_000
         if broadcast.minute != minute:
@@ -108,13 +113,13 @@ class Engine:
             for key in (str(undone), f"{undone}:{order.target}"):
                 broadcast.issued.pop(key, None)
         # A person's order opens the same cooldown as the machine's: it is not repeated or undone at once.
-        broadcast.issued[f"{order.do}:{order.target}" if order.target else str(order.do)] = broadcast.now
+        self._remember(broadcast, Asked(order.do, order.target))
 
     def status(self, broadcast: str) -> str:
         """``live``, ``ended`` (its events no longer count) or ``unknown``."""
         known = self.state.broadcasts.get(broadcast)
         if known is not None:
-            return "ended" if known.ended and known.now - known.ended > GRACE_MS else "live"
+            return "ended" if _is_over(known) else "live"
         return "ended" if broadcast in self.state.ended else "unknown"
 
     def snapshot(self) -> bytes:
@@ -134,7 +139,6 @@ class Engine:
         broadcast.ended = 0
         broadcast.host = event.host
         broadcast.language = event.language
-        broadcast.started = broadcast.started or broadcast.now
         broadcast.on_deadline = event.on_deadline or ""
         broadcast.deadline_ms = event.deadline_ms or 0
         # An announcement that knows nothing does not make the host less of a child than the one before it.
@@ -240,7 +244,7 @@ class Engine:
             exposures=tuple(active),  # type: ignore[arg-type]
             interventions=(),
             belief=0.0,
-            broadcast_belief=explain.rounded(self._broadcast_belief(broadcast)),
+            broadcast_belief=explain.rounded(faded_belief(broadcast)),
             reasons=tuple(explain.of_signal(signal, 0.0) for signal in fresh),
             versions=self.versions,
         )
@@ -287,19 +291,17 @@ class Engine:
         active = active_exposures(broadcast)
         factor = factor_of(active)
         # Without signals the pair was not faded above: do it for this decision only, the pair itself is left alone.
-        fade = belief.decay(belief.PAIR_HALF_LIFE_S, now - pair.at)
-        evidence = {tactic: value * fade for tactic, value in pair.evidence.items()}
+        evidence = faded_evidence(pair, now)
         shown = sum(evidence.values())
         reports = belief.REPORT_WEIGHT * len(pair.reporters)
         added, others = viewers.standing(state.viewers, actor, broadcast.id, now) if shown > 0.0 else (0.0, 0)
         added = min(added, shown)  # a record elsewhere at most doubles what is shown here
         total = shown * factor + reports + added
-        broadcast.belief = self._broadcast_belief(broadcast) + gained * factor
+        broadcast.belief = faded_belief(broadcast) + gained * factor
         if now - broadcast.belief_at >= 1000:
             broadcast.belief_at = now - (now - broadcast.belief_at) % 1000 if broadcast.belief_at else now
-        child = broadcast.band in CHILD_BANDS
         if signals and actor != VOICE:
-            viewers.record(state.viewers, actor, broadcast.id, broadcast.host, child, shown, now)
+            viewers.record(state.viewers, actor, broadcast.id, shown, now)
         assessment = Assessment(
             event=event.id,
             kind=str(type(event).__struct_config__.tag),
@@ -347,14 +349,12 @@ class Engine:
         if asked.do is Intervention.MUTE_VIEWER and asked.target == actor:
             pair.muted = event
         if asked.do is not Intervention.HOLD_COMMENT:
-            key = f"{asked.do}:{asked.target}" if asked.target else str(asked.do)
-            broadcast.issued.pop(key, None)
-            while len(broadcast.issued) >= MAX_ISSUED:
-                del broadcast.issued[next(iter(broadcast.issued))]  # its cooldown is long over, or a flood is on
-            broadcast.issued[key] = broadcast.now
+            Engine._remember(broadcast, asked)
 
     @staticmethod
-    def _broadcast_belief(broadcast: Broadcast) -> float:
-        if not broadcast.belief:
-            return 0.0
-        return broadcast.belief * belief.decay(belief.BROADCAST_HALF_LIFE_S, broadcast.now - broadcast.belief_at)
+    def _remember(broadcast: Broadcast, asked: Asked) -> None:
+        """Open an intervention's cooldown."""
+        broadcast.issued.pop(asked.key, None)
+        while len(broadcast.issued) >= MAX_ISSUED:
+            del broadcast.issued[next(iter(broadcast.issued))]  # its cooldown is long over, or a flood is on
+        broadcast.issued[asked.key] = broadcast.now

@@ -47,7 +47,6 @@ class Broadcast(msgspec.Struct, gc=False):
     language: str = ""
     on_deadline: str = ""
     deadline_ms: int = 0
-    started: int = 0
     now: int = 0
     #: consecutive events far ahead of, or far behind, ``now``
     ahead: int = 0
@@ -74,7 +73,6 @@ class ViewerRecord(msgspec.Struct, gc=False):
 
     at: int
     shown: dict[str, float] = {}
-    child_hosts: list[str] = []
 
 
 class EngineState(msgspec.Struct, gc=False):

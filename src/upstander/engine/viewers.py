@@ -7,7 +7,6 @@ from upstander.engine.state import ViewerRecord
 
 MAX_VIEWERS = 200_000
 MAX_BROADCASTS_A_VIEWER = 8
-MAX_CHILD_HOSTS = 16
 
 
 def standing(viewers: dict[str, ViewerRecord], viewer: str, broadcast: str, now: int) -> tuple[float, int]:
@@ -20,9 +19,7 @@ def standing(viewers: dict[str, ViewerRecord], viewer: str, broadcast: str, now:
     return min(belief.STANDING_CAP, belief.STANDING_SHARE * faded), len(others)
 
 
-def record(
-    viewers: dict[str, ViewerRecord], viewer: str, broadcast: str, host: str, child: bool, shown: float, now: int
-) -> None:
+def record(viewers: dict[str, ViewerRecord], viewer: str, broadcast: str, shown: float, now: int) -> None:
     """Remember what a viewer showed in a broadcast (the pair's nats, exposures left out)."""
     known = viewers.pop(viewer, None)
     if known is None:
@@ -40,5 +37,3 @@ def record(
     while len(known.shown) >= MAX_BROADCASTS_A_VIEWER:
         del known.shown[next(iter(known.shown))]
     known.shown[broadcast] = shown
-    if child and host and host not in known.child_hosts:
-        known.child_hosts = [*known.child_hosts, host][-MAX_CHILD_HOSTS:]

@@ -6,8 +6,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from upstander.engine import belief
 from upstander.engine.exposures import active_exposures, factor_of
+from upstander.engine.fading import faded_belief, faded_evidence
 from upstander.engine.state import Broadcast
 from upstander.gateway.http import Refused, authorise, json_response, read_body, service_of, whole_number
 from upstander.gateway.intake import Conflict, now_ms
@@ -100,8 +100,7 @@ def _view(service: Service, platform: str, broadcast: Broadcast, status: str) ->
     factor = factor_of(active)
     pairs = []
     for viewer, pair in broadcast.pairs.items():
-        fade = belief.decay(belief.PAIR_HALF_LIFE_S, broadcast.now - pair.at)
-        evidence = {tactic: round(value * fade, 4) for tactic, value in pair.evidence.items()}
+        evidence = {tactic: round(value, 4) for tactic, value in faded_evidence(pair, broadcast.now).items()}
         total = round(sum(evidence.values()) * factor, 4)
         pairs.append(PairView(viewer.lstrip("\0"), Level(pair.level).word, total, evidence, bool(pair.muted)))
     pairs.sort(key=lambda pair: (-pair.belief, pair.viewer))
@@ -118,7 +117,7 @@ def _view(service: Service, platform: str, broadcast: Broadcast, status: str) ->
         comments=broadcast.comments,
         last_event=broadcast.last_event,
         now=broadcast.now,
-        belief=round(broadcast.belief, 4),
+        belief=round(faded_belief(broadcast), 4),
         factor=round(factor, 4),
         exposures={name: broadcast.exposures[name].why for name in active},
         viewers_present=len(broadcast.audience.present),

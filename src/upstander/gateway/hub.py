@@ -54,11 +54,6 @@ class Hub:
     def __init__(self) -> None:
         self._listeners: set[Listener] = set()
 
-    @property
-    def listeners(self) -> int:
-        """How many listen."""
-        return len(self._listeners)
-
     @contextmanager
     def listen(self, platform: str, limit: int = 10_000) -> Iterator[Listener]:
         """Listen to a platform's decisions (``""``: everybody's) from now on."""

@@ -102,11 +102,15 @@ class KeyStore:
             return None
         return None if known[1].revoked_at else known[1]
 
-    def in_force(self, identifier: str) -> bool:
-        """Whether the key with this id is (still) in force."""
+    def find(self, identifier: str) -> Key | None:
+        """The key with this id, when it is one in force."""
         self._refresh()
         known = self._known.get(identifier)
-        return known is not None and not known[1].revoked_at
+        return None if known is None or known[1].revoked_at else known[1]
+
+    def in_force(self, identifier: str) -> bool:
+        """Whether the key with this id is (still) in force."""
+        return self.find(identifier) is not None
 
     def close(self) -> None:
         """Close the file."""

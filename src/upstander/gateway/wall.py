@@ -46,6 +46,26 @@ class Shown(msgspec.Struct, frozen=True, gc=False):
     at: int
 
 
+class Stats(msgspec.Struct, gc=False):
+    """The numbers above the wall."""
+
+    available: bool = False
+    events: int = 0
+    events_per_s: float = 0.0
+    p99_ms: float = 0.0
+    broadcasts: int = 0
+    outbox_open: int = 0
+    levels: dict[str, int] = {}
+
+
+class Update(msgspec.Struct, gc=False):
+    """One message of the live feed: to the page, and to the demo's terminal view."""
+
+    stats: Stats
+    rows: list[WallRow]
+    decisions: list[Shown]
+
+
 class Wall:
     """Follows the decisions of all platforms."""
 

@@ -52,8 +52,6 @@ class Writer:
         self._stopping = False
         self._stopped = False
         self._failed: Exception | None = None
-        self.commits = 0
-        self.last_commit_s = 0.0
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
 
     def start(self) -> None:
@@ -137,7 +135,6 @@ class Writer:
         if failed is None:
             entries = [entry for batch in group for entry in batch.entries]
             statements = [statement for batch in group for statement in batch.statements]
-            began = time.perf_counter()
             seq, digest = self.head
             try:
                 hashes = store.write(self._connection, self.head, entries, statements)
@@ -147,8 +144,6 @@ class Writer:
                 with self._condition:
                     self._failed = failed
             else:
-                self.commits += 1
-                self.last_commit_s = time.perf_counter() - began
                 done = 0
                 for batch in group:
                     batch.first = seq + done + 1

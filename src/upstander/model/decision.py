@@ -35,6 +35,11 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     do: Intervention
     target: str = ""
 
+    @property
+    def key(self) -> str:
+        """``name`` or ``name:target``: what cooldowns are kept under."""
+        return f"{self.do}:{self.target}" if self.target else str(self.do)
+
 
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """What Upstander decided on one event.

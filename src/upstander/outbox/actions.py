@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from upstander.adapters.base import NEAREST, Action, Adapter
+from upstander.adapters.base import Action, Adapter, nearest
 from upstander.journal.store import Statement
 from upstander.model.decision import Asked, Decision
 from upstander.model.order import Order
@@ -123,11 +123,8 @@ def statements(
 
 def _best(do: Intervention, serving: Sequence[Adapter]) -> tuple[str, str] | None:
     """The adapter that comes nearest to an intervention, and what it does: the best of all, not the first that can."""
-    for capability, doing in NEAREST[do]:
-        for adapter in serving:
-            if capability in adapter.capabilities:
-                return adapter.name, doing
-    return None
+    best = nearest(do, frozenset().union(*(adapter.capabilities for adapter in serving)))
+    return next(((a.name, best) for a in serving if best and nearest(do, a.capabilities) == best), None)
 
 
 def insert(

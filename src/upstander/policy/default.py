@@ -176,10 +176,10 @@ class DefaultPolicy:
         for step in steps:
             if step is I.MUTE_VIEWER and (level < Level.URGENT or a.muted or not a.actor or a.actor[0] == "\0"):
                 continue
-            target = a.actor if step is I.MUTE_VIEWER else ""
-            last = a.issued.get(f"{step}:{target}" if target else str(step))
+            wanted = Asked(step, a.actor if step is I.MUTE_VIEWER else "")
+            last = a.issued.get(wanted.key)
             cooling = last is not None and a.now - last < COOLDOWN_MS[step]
             if cooling and not (risen and step in (I.CALL_MODERATOR, I.NUDGE_HOST)):
                 continue
-            asked.append(Asked(step, target))
+            asked.append(wanted)
         return asked
