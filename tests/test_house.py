@@ -60,8 +60,9 @@ def test_what_is_pure_has_no_clock_no_chance_and_no_files(package: str) -> None:
         assert "open(" not in re.sub(r"\w+_?open\(|def open_|open_broadcast\(", "", text), path.name
 
 
-def test_the_generated_reference_is_current() -> None:
-    command = [sys.executable, str(ROOT / "scripts/generate_reference.py"), "--check"]
+@pytest.mark.parametrize("script", ["generate_reference", "generate_detect_data", "train_paraphrase"])
+def test_what_is_generated_is_current(script: str) -> None:
+    command = [sys.executable, str(ROOT / f"scripts/{script}.py"), "--check"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from upstander.detect import packs
+from upstander.detect import embedding, packs
+from upstander.detect import paraphrase as tier
 from upstander.detect.text import TextDetector
 from upstander.engine.engine import ENGINE_VERSION, Engine
 from upstander.model.decision import Decision
@@ -34,11 +35,17 @@ def cache_folder() -> Path:
 
 
 class Configuration(msgspec.Struct, frozen=True, gc=False):
-    """All that decides what the engine decides: written into the journal, so that any decision can be replayed."""
+    """All that decides what the engine decides: written into the journal, so that any decision can be replayed.
+
+    ``paraphrase`` is the hash of the paraphrase model (empty: patterns alone decide); ``model`` its file's bytes
+    when it is not the one that ships.
+    """
 
     engine: str
     policy: str
     packs: tuple[tuple[str, str], ...]
+    paraphrase: str = ""
+    model: bytes = b""
 
     def encode(self) -> bytes:
         """As canonical JSON."""
@@ -52,12 +59,34 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
     @property
     def runs_here(self) -> bool:
         """Whether this release can decide exactly as the one that wrote the configuration."""
-        return self.engine == ENGINE_VERSION and self.policy == DefaultPolicy.hash
+        if self.engine != ENGINE_VERSION or self.policy != DefaultPolicy.hash:
+            return False
+        if not self.paraphrase:
+            return True
+        return not tier.why_missing() and bool(self.model or self._is_bundled_model)
+
+    @property
+    def _is_bundled_model(self) -> bool:
+        return self.paraphrase == tier.bundled_hash()
+
+    def paraphrase_model(self) -> tier.ParaphraseModel | None:
+        """The paraphrase model that this configuration names."""
+        if not self.paraphrase:
+            return None
+        return _load_model(self.model) if self.model else tier.bundled()
+
+    def detector(self) -> TextDetector:
+        """The detector that this configuration describes, made anew. Raises ``PackError`` when its packs are broken."""
+        return TextDetector(_load(self.packs), cache_folder(), self.paraphrase_model())
 
 
-def current(sources: Sequence[tuple[str, str]] | None = None) -> Configuration:
-    """This release's configuration, with the bundled packs or those given as ``(file, YAML)``."""
-    return Configuration(ENGINE_VERSION, DefaultPolicy.hash, tuple(sources or packs.bundled()))
+def current(sources: Sequence[tuple[str, str]] | None = None, model: bytes = b"") -> Configuration:
+    """This release's configuration, with the bundled packs and model, or those given as ``(file, YAML)`` and bytes."""
+    chosen = tuple(sources or packs.bundled())
+    if tier.why_missing():
+        return Configuration(ENGINE_VERSION, DefaultPolicy.hash, chosen)
+    name = hashlib.sha256(model).hexdigest() if model else tier.bundled_hash()
+    return Configuration(ENGINE_VERSION, DefaultPolicy.hash, chosen, name, model)
 
 
 def decode_configuration(data: bytes) -> Configuration:
@@ -71,6 +100,11 @@ def _load(sources: tuple[tuple[str, str], ...]) -> packs.PackSet:
     return packs.load(sources)
 
 
+@functools.lru_cache(maxsize=2)
+def _load_model(data: bytes) -> tier.ParaphraseModel:
+    return tier.ParaphraseModel(data, embedding.bundled())
+
+
 class Runtime:
     """Engines by platform. Deterministic: the same calls in the same order give the same decisions."""
 
@@ -79,9 +113,12 @@ class Runtime:
         self.failures = 0
         self.configure(configuration)
 
-    def configure(self, configuration: Configuration) -> None:
-        """Go on under another configuration. Raises ``PackError`` (and changes nothing) when its packs are broken."""
-        detector = TextDetector(_load(configuration.packs), cache_folder())
+    def configure(self, configuration: Configuration, detector: TextDetector | None = None) -> None:
+        """Go on under another configuration. Raises ``PackError`` (and changes nothing) when its packs are broken.
+
+        ``detector`` is the configuration's when it was made beforehand: the switch itself then takes no time.
+        """
+        detector = detector or configuration.detector()
         self.configuration = configuration
         self._detector, self._policy = detector, DefaultPolicy()
         for engine in self.engines.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from upstander.detect.paraphrase import SOURCE as GUESS
 from upstander.model.events import Frame, Gift, Invite, Joined
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import AgeBand, Exposure, Tactic, stricter
@@ -16,6 +17,8 @@ SURGE_RATIO = 4.0
 STRANGER_VIEWERS = 8
 STRANGER_SHARE = 0.8
 NEW_ACCOUNT_DAYS = 7
+#: This share of a minute's joins by new accounts is a surge of its own, however many usually join.
+NEW_ACCOUNT_SHARE = 0.6
 GIFTS_IN_BURST = 5
 #: Collective pressure: this many different viewers pressing within a minute.
 PRESSING_VIEWERS = 3
@@ -78,6 +81,9 @@ def joined(audience: Audience, event: Joined, now: int) -> list[Signal]:
         if audience.new_accounts * 2 >= audience.joins:
             note += f"; {audience.new_accounts} of them with accounts under a week old"
         signals.append(Signal(Exposure.AUDIENCE_SURGE, 1.0, "audience.surge", note=note))
+    elif audience.joins >= SURGE_JOINS and audience.new_accounts >= NEW_ACCOUNT_SHARE * audience.joins:
+        note = f"{audience.new_accounts} of {audience.joins} who joined within a minute have accounts under a week old"
+        signals.append(Signal(Exposure.AUDIENCE_SURGE, 1.0, "audience.new_accounts", note=note))
     known = audience.strangers + audience.friends
     if known >= STRANGER_VIEWERS and audience.strangers >= STRANGER_SHARE * known:
         note = f"{audience.strangers} of {known} viewers do not follow the host"
@@ -114,7 +120,8 @@ def invite(event: Invite) -> list[Signal]:
 
 def pressed(audience: Audience, viewer: str, signals: list[Signal], now: int) -> list[Signal]:
     """Collective pressure: the signals this event adds because several viewers press at the same time."""
-    if not any(signal.label in PRESSING for signal in signals):
+    # A model's guess is no pressing: excited chat would make a crowd of guesses.
+    if not any(signal.label in PRESSING and signal.source != GUESS for signal in signals):
         return []
     recent = {who: at for who, at in audience.pressing.items() if now - at < WINDOW_MS and who != viewer}
     while len(recent) >= MAX_PRESSING:

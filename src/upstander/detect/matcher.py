@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 #: Each pattern is reported once; ``^`` and ``$`` are a view's ends, for views are scanned as lines of one text.
-_FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
+FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
 
 
 class Hit(msgspec.Struct, frozen=True, gc=False):
@@ -67,8 +67,8 @@ class Matcher:
         """``cache``: a folder in which the compiled database is kept, so that it need not be compiled again."""
         self.packs = packs
         self._found: list[int] = []
-        self._spans = [re.compile(pattern.expression.encode(), re.MULTILINE) for pattern in packs.patterns]
-        self._unless = [tuple(re.compile(u.encode()) for u in pattern.unless) for pattern in packs.patterns]
+        #: made when a pattern first fires: most never do, and thousands would make a reload slow
+        self._spans: dict[int, tuple[re.Pattern[bytes], tuple[re.Pattern[bytes], ...]]] = {}
         self._database = self._load(cache) if packs.patterns else None
 
     def _load(self, cache: Path | None) -> hyperscan.Database:
@@ -87,7 +87,7 @@ class Matcher:
         expressions = [pattern.expression.encode() for pattern in self.packs.patterns]
         ids = list(range(len(expressions)))
         try:
-            database.compile(expressions=expressions, ids=ids, flags=[_FLAGS] * len(ids))
+            database.compile(expressions=expressions, ids=ids, flags=[FLAGS] * len(ids))
         except hyperscan.error as error:
             raise self._blame(error) from None
         return database
@@ -96,7 +96,7 @@ class Matcher:
         """Find which pattern the compiler refused: Hyperscan only says that one of them is bad."""
         for pattern in self.packs.patterns:
             try:
-                hyperscan.Database().compile(expressions=[pattern.expression.encode()], ids=[0], flags=[_FLAGS])
+                hyperscan.Database().compile(expressions=[pattern.expression.encode()], ids=[0], flags=[FLAGS])
             except hyperscan.error as single:
                 reason = f"the pattern of `{pattern.name}` cannot be compiled ({single})"
                 fix = "Write it with what Hyperscan knows: no look-around, no back-reference, anchors only at the ends."
@@ -108,16 +108,8 @@ class Matcher:
 
     def scan(self, text: str, views: Views, who: str) -> list[Hit]:
         """The patterns for ``who`` (``viewer`` or ``host``) that fire on a text, in the packs' order."""
-        if self._database is None:
-            return []
-        found = self._found
-        found.clear()
-        data = "\n".join((views.raw, *views.folded)) if views.folded else views.raw
-        self._database.scan(data.encode("utf-8", "replace"), match_event_handler=self._on_match)
-        if not found:
-            return []
         hits = []
-        for identifier in sorted(found):
+        for identifier in self._fired("\n".join((views.raw, *views.folded)) if views.folded else views.raw):
             pattern = self.packs.patterns[identifier]
             if pattern.who in (who, "anyone"):
                 hit = self._locate(identifier, pattern, text, views)
@@ -125,15 +117,49 @@ class Matcher:
                     hits.append(hit)
         return hits
 
+    def fires_in(self, lines: list[str]) -> bool:
+        """Whether any pattern fires in any of some lines: one scan for all of them."""
+        return bool(self._fired("\n".join(lines)))
+
+    def scan_across(self, text: str, boundary: int, who: str) -> list[tuple[Pattern, int]]:
+        """The patterns that fire across a boundary in one view of a joined text, each with where it ends there."""
+        hits = []
+        for identifier in self._fired(text):
+            pattern = self.packs.patterns[identifier]
+            if pattern.who not in (who, "anyone"):
+                continue
+            expression, call_offs = self._compiled(identifier, pattern)
+            data = text.encode("utf-8", "replace")
+            edge = len(text[:boundary].encode("utf-8", "replace"))
+            spans = [match.span() for match in expression.finditer(data) if match.start() < edge < match.end()]
+            if spans and not any(call_off.search(data) for call_off in call_offs):
+                hits.append((pattern, len(data[: spans[0][1]].decode("utf-8", "replace"))))
+        return hits
+
+    def _fired(self, data: str) -> list[int]:
+        """The patterns that fire anywhere in some lines, by their number."""
+        if self._database is None:
+            return []
+        found = self._found
+        found.clear()
+        self._database.scan(data.encode("utf-8", "replace"), match_event_handler=self._on_match)
+        return sorted(found) if found else []
+
+    def _compiled(self, identifier: int, pattern: Pattern) -> tuple[re.Pattern[bytes], tuple[re.Pattern[bytes], ...]]:
+        if identifier not in self._spans:
+            unless = tuple(re.compile(each.encode()) for each in pattern.unless)
+            self._spans[identifier] = re.compile(pattern.expression.encode(), re.MULTILINE), unless
+        return self._spans[identifier]
+
     def _locate(self, identifier: int, pattern: Pattern, text: str, views: Views) -> Hit | None:
         """Where the pattern fires. None when it only fired across two views, or an ``unless`` calls it off."""
-        expression = self._spans[identifier]
+        expression, call_offs = self._compiled(identifier, pattern)
         for index, view in enumerate((views.raw, *views.folded)):
             data = view.encode("utf-8", "replace")
             match = expression.search(data)
             if match is None:
                 continue
-            if any(unless.search(data) for unless in self._unless[identifier]):
+            if any(call_off.search(data) for call_off in call_offs):
                 return None
             first = len(data[: match.start()].decode("utf-8", "replace"))
             last = len(data[: match.end()].decode("utf-8", "replace"))

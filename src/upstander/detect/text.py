@@ -8,16 +8,20 @@ from pathlib import Path
 import msgspec
 import phonenumbers
 
+from upstander.detect.fragments import OTHERS_FACTOR, Joined
 from upstander.detect.matcher import Hit, Matcher
-from upstander.detect.normalise import Views, views
+from upstander.detect.normalise import Views, align, views
 from upstander.detect.packs import PackSet
+from upstander.detect.paraphrase import SOURCE, ParaphraseModel
 from upstander.model.signal import Signal
-from upstander.model.vocabulary import AgeBand, Exposure, Tactic, band_of_age
+from upstander.model.vocabulary import MEANING, AgeBand, Exposure, Tactic, band_of_age
 
 #: Added to a signal whose words were hidden with invisible characters: nobody does that by accident.
 EVASION_BONUS = 0.5
 #: Factor on what is addressed to another viewer ("@name …") and not to the host.
 ASIDE = 0.4
+#: A pattern as strong as this leaves no doubt: no second thought is needed.
+SETTLED = 1.8
 #: A phone number offered by a viewer asks the host to leave the platform.
 PHONE_STRENGTH = 2.4
 
@@ -48,32 +52,81 @@ _NOTHING = HostText()
 class TextDetector:
     """Reads texts with one pack set. Pure: the same text always gives the same signals."""
 
-    def __init__(self, packs: PackSet, cache: Path | None = None) -> None:
+    def __init__(self, packs: PackSet, cache: Path | None = None, paraphrase: ParaphraseModel | None = None) -> None:
+        """``cache``: where compiled packs are kept. ``paraphrase``: second thoughts, if any."""
         self.matcher = Matcher(packs, cache)
+        self.paraphrase = paraphrase
+        #: How many texts were read a second time: a figure for reports, which decides nothing.
+        self.second_thoughts = 0
 
     @property
     def packs(self) -> PackSet:
         """The packs in force."""
         return self.matcher.packs
 
-    def viewer(self, text: str, host: str, confidence: float = 1.0) -> list[Signal]:
-        """Tactics in a text that a viewer wrote (or said): at most one signal a tactic, the strongest."""
-        seen = views(text)
+    def viewer(
+        self, text: str, host: str, confidence: float = 1.0, suspected: bool = False, seen: Views | None = None
+    ) -> list[Signal]:
+        """Tactics in a text that a viewer wrote (or said): at most one signal a tactic, the strongest.
+
+        ``suspected``: this viewer showed a tactic before, so less doubt is enough for a second thought. ``seen``: the
+        text's views, when they are known.
+        """
+        seen = seen or views(text)
         hits = self.matcher.scan(text, seen, "viewer")
         phone = _phone(text)
-        if not hits and phone is None:
+        best: dict[str, Signal] = {}
+        for hit in hits:
+            _keep(best, _signal(hit, seen, 1.0))
+        if phone is not None:
+            note = "offers a phone number"
+            _keep(best, Signal(Tactic.OFF_PLATFORM, PHONE_STRENGTH, "phone", *phone, "raw", note))
+        if self.paraphrase is not None and all(signal.strength < SETTLED for signal in best.values()):
+            self._second_thought(self.paraphrase, text, seen, suspected, best)
+        if not best:
             return []
         factor = confidence
         mention = _MENTION.match(text)
         if mention is not None and mention.group(1).lower() != host.lower():
             factor *= ASIDE
-        best: dict[str, Signal] = {}
-        for hit in hits:
-            _keep(best, _signal(hit, seen, factor))
-        if phone is not None:
-            note = "offers a phone number"
-            _keep(best, Signal(Tactic.OFF_PLATFORM, PHONE_STRENGTH * factor, "phone", *phone, "raw", note))
-        return list(best.values())
+        if factor == 1.0:
+            return list(best.values())
+        return [msgspec.structs.replace(signal, strength=signal.strength * factor) for signal in best.values()]
+
+    def across(self, text: str, seen: Views, joins: list[Joined]) -> list[Signal]:
+        """Tactics that only show when a short comment is read together with what went before it.
+
+        ``joins`` come from ``fragments.joined`` over the comment's plain view. The span is the comment's own part.
+        """
+        found: dict[str, Signal] = {}
+        if not self.matcher.fires_in([joined.text for joined in joins]):
+            return []
+        for joined in joins:
+            for pattern, end in self.matcher.scan_across(joined.text, joined.boundary, "viewer"):
+                strength = pattern.strength * (OTHERS_FACTOR if joined.shared else 1.0)
+                if pattern.label in found and found[pattern.label].strength >= strength:
+                    continue
+                offsets = align(text, seen.plain)
+                last = min(len(seen.plain), end - joined.boundary)
+                stop = offsets[last - 1] + 1 if offsets else len(text)
+                who = "two viewers" if joined.shared else "one viewer"
+                note = f"{MEANING[Tactic(pattern.label)]} (split over messages of {who})"
+                label = Tactic(pattern.label)
+                found[label] = Signal(label, strength, pattern.name, 0, stop, "joined", note, joined.events)
+        return list(found.values())
+
+    def _second_thought(
+        self, model: ParaphraseModel, text: str, seen: Views, suspected: bool, best: dict[str, Signal]
+    ) -> None:
+        if not model.doubtful(seen.plain, suspected):
+            return
+        self.second_thoughts += 1
+        for found in model.read(seen.plain):
+            if found.tactic in best:
+                continue  # a pattern knows better how much it says
+            strength = found.strength + (EVASION_BONUS if seen.hidden else 0.0)
+            note = f'{MEANING[found.tactic]} (reads like "{found.neighbour}")'
+            _keep(best, Signal(found.tactic, strength, SOURCE, 0, len(text), "plain", note))
 
     def host(self, text: str, confidence: float = 1.0) -> HostText:
         """Exposures in a text that the host wrote or said."""

@@ -16,6 +16,8 @@ EXPOSURE_HALF_LIFE_S = 1_200
 #: Evidence that one tactic of one pair can hold, in nats; severe tactics may hold more.
 TACTIC_CAP = 4.0
 SEVERE_CAP = 6.0
+#: What guesses alone can make of one tactic, however many there are.
+GUESS_CAP = 2.0
 #: What one viewer can add to a broadcast's belief: many viewers are needed to make it high.
 VIEWER_SHARE_CAP = 3.0
 #: What a viewer's record in other broadcasts can add to a pair that shows a tactic of its own.
@@ -76,6 +78,8 @@ def decay(half_life_s: int, elapsed_ms: int) -> float:
 
 
 def add(evidence: float, strength: float, cap: float) -> float:
-    """Evidence after one more signal. Monotone in both arguments, and never above ``cap``."""
+    """Evidence after one more signal. Monotone in both arguments; never above ``cap``, unless it was before."""
+    if evidence >= cap:
+        return evidence
     strength = min(max(strength, 0.0), cap)
     return min(cap, evidence + strength * (1.0 - evidence / cap))

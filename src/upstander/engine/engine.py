@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from upstander.detect import audience as crowd
+from upstander.detect import exchange, fragments
+from upstander.detect.fragments import Fragment
+from upstander.detect.normalise import views
+from upstander.detect.paraphrase import SOURCE as GUESS
 from upstander.detect.text import HostText, TextDetector
 from upstander.engine import belief, explain, viewers
 from upstander.engine.assessment import Assessment, Policy
@@ -17,7 +21,7 @@ from upstander.engine.state import Broadcast, EngineState, Pair, decode_state, e
 from upstander.model import events as wire
 from upstander.model.decision import Asked, Decision
 from upstander.model.order import Order
-from upstander.model.signal import Signal
+from upstander.model.signal import Signal, merged
 from upstander.model.vocabulary import (
     REVERSE,
     SEVERE_TACTICS,
@@ -30,7 +34,7 @@ from upstander.model.vocabulary import (
 )
 
 #: Changes whenever the same events could give other decisions; part of every decision's versions.
-ENGINE_VERSION = "1"
+ENGINE_VERSION = "2"
 
 #: Late events still count for this long after the end; then the broadcast's state is released.
 GRACE_MS = 60_000
@@ -39,6 +43,8 @@ EVENTS_KEPT = 8
 MAX_ISSUED = 4_096
 #: A voice in the stream that is not the host's has no account: this stands for it.
 VOICE = "\x00voice"
+#: The kind of an event that holds no words of the viewer whom it speaks about: there is no comment to hold.
+WITHOUT_WORDS = "act"
 
 
 def _is_over(broadcast: Broadcast) -> bool:
@@ -76,6 +82,8 @@ class Engine:
         self._detector = detector
         self._policy = policy
         self.versions = {"engine": ENGINE_VERSION, "packs": detector.packs.hash[:16], "policy": policy.hash[:16]}
+        if detector.paraphrase is not None:
+            self.versions["model"] = detector.paraphrase.hash[:16]
 
     # -- the interface -------------------------------------------------------------------------------------------
 
@@ -155,6 +163,8 @@ class Engine:
         broadcast.ended = broadcast.now
 
     def _joined(self, event: wire.Joined, broadcast: Broadcast) -> Decision | None:
+        if broadcast.band in CHILD_BANDS:
+            viewers.came(self.state.viewers, event.actor, broadcast.id, broadcast.now)
         return self._exposed(event, broadcast, crowd.joined(broadcast.audience, event, broadcast.now))
 
     def _left(self, event: wire.Left, broadcast: Broadcast) -> None:
@@ -168,12 +178,12 @@ class Engine:
         return self._said(event, broadcast, event.actor, event.text)
 
     def _gift(self, event: wire.Gift, broadcast: Broadcast) -> Decision | None:
-        exposures = crowd.gift(broadcast.audience, event, broadcast.now)
-        for signal in exposures:
+        for signal in crowd.gift(broadcast.audience, event, broadcast.now):
             set_exposure(broadcast, signal)
+        paid = exchange.gave(broadcast.exchange, event, broadcast.now)
         if event.text:
-            return self._said(event, broadcast, event.actor, event.text)
-        return None
+            return self._said(event, broadcast, event.actor, event.text, paid)
+        return self._shown(event, broadcast, event.actor, paid, kind=WITHOUT_WORDS) if paid else None
 
     def _invite(self, event: wire.Invite, broadcast: Broadcast) -> Decision | None:
         if event.actor == broadcast.host:
@@ -190,14 +200,15 @@ class Engine:
 
     def _speech(self, event: wire.Speech, broadcast: Broadcast) -> Decision | None:
         if event.speaker == "host":
-            return self._host_text(event, broadcast, self._detector.host(event.text, event.confidence))
+            found = self._detector.host(event.text, event.confidence)
+            return self._host_text(event, broadcast, found, event.text)
         confidence = event.confidence
         if event.speaker == "unknown":
             # It may well be the host: read it as both, and trust each reading half.
             confidence *= 0.5
             heard = self._detector.host(event.text, confidence)
             if heard.signals:
-                self._host_text(event, broadcast, heard)
+                self._host_text(event, broadcast, heard, "")
         signals = self._detector.viewer(event.text, broadcast.host, confidence)
         return self._shown(event, broadcast, VOICE, signals) if signals else None
 
@@ -210,23 +221,39 @@ class Engine:
 
     # -- from signals to a decision ------------------------------------------------------------------------------
 
-    def _said(self, event: wire.Comment | wire.Gift, broadcast: Broadcast, actor: str, text: str) -> Decision | None:
+    def _said(
+        self, event: wire.Comment | wire.Gift, broadcast: Broadcast, actor: str, text: str, paid: Sequence[Signal] = ()
+    ) -> Decision | None:
         if actor == broadcast.host:
-            found = self._detector.host(text)
-            return self._host_text(event, broadcast, found) if found.signals else None
-        signals = self._detector.viewer(text, broadcast.host)
+            return self._host_text(event, broadcast, self._detector.host(text), text)
+        now = broadcast.now
+        pair = broadcast.pairs.get(actor) if broadcast.pairs else None
+        seen = views(text)
+        signals = self._detector.viewer(text, broadcast.host, suspected=pair is not None and pair.shown > 0, seen=seen)
+        if len(seen.plain) <= fragments.MAX_FRAGMENT and broadcast.band is not AgeBand.ADULT:
+            joins = fragments.joined(broadcast.recent, actor, seen.plain, now)
+            if all(signal.source == GUESS for signal in signals):
+                broadcast.recent = fragments.keep(broadcast.recent, Fragment(actor, seen.plain, now, event.id))
+            if joins:
+                signals = merged(signals, self._detector.across(text, seen, joins))
         if signals:
-            return self._shown(event, broadcast, actor, signals)
-        if broadcast.pairs:
-            pair = broadcast.pairs.get(actor)
-            if pair is not None and pair.muted:
-                return self._decide(event, broadcast, actor, pair, (), {}, 0.0)
+            signals = merged(signals, exchange.said(broadcast.exchange, actor, seen.plain, signals, now))
+        if signals or paid:
+            return self._shown(event, broadcast, actor, merged(signals, paid))
+        if pair is not None and pair.muted:
+            return self._decide(event, broadcast, actor, pair, (), {}, 0.0)
         return None
 
-    def _host_text(self, event: wire.Event, broadcast: Broadcast, found: HostText) -> Decision | None:
+    def _host_text(self, event: wire.Event, broadcast: Broadcast, found: HostText, text: str) -> Decision | None:
+        """What the host's words disclose, and whether they give in to someone who gave and asked."""
         if found.band is not None:
             learn_band(broadcast, found.band)
-        return self._exposed(event, broadcast, list(found.signals))
+        decision = self._exposed(event, broadcast, list(found.signals))
+        for viewer, signals in exchange.answered(broadcast.exchange, text, broadcast.now):
+            shown = self._shown(event, broadcast, viewer, signals, kind=WITHOUT_WORDS)
+            if decision is None or Level[shown.level.upper()] >= Level[decision.level.upper()]:
+                decision = shown
+        return decision
 
     def _exposed(self, event: wire.Event, broadcast: Broadcast, signals: list[Signal]) -> Decision | None:
         """Exposures alone never alert: they are kept, and reported at the level ``clear`` when they are new."""
@@ -249,7 +276,9 @@ class Engine:
             versions=self.versions,
         )
 
-    def _shown(self, event: wire.Event, broadcast: Broadcast, actor: str, signals: list[Signal]) -> Decision:
+    def _shown(
+        self, event: wire.Event, broadcast: Broadcast, actor: str, signals: list[Signal], kind: str = ""
+    ) -> Decision:
         """A viewer showed tactics: let them weigh in the pair, the broadcast and the viewer's record."""
         now = broadcast.now
         collective = crowd.pressed(broadcast.audience, actor, signals, now)
@@ -267,6 +296,8 @@ class Engine:
         gains: dict[str, float] = {}
         for signal in signals:
             cap = belief.SEVERE_CAP if signal.label in SEVERE_TACTICS else belief.TACTIC_CAP
+            if signal.source == GUESS:
+                cap = belief.GUESS_CAP
             held = evidence.get(signal.label, 0.0)
             evidence[signal.label] = belief.add(held, signal.strength, cap)
             gains[signal.label] = evidence[signal.label] - held
@@ -275,7 +306,7 @@ class Engine:
             pair.events = [*pair.events, event.id][-EVENTS_KEPT:]
         share = belief.VIEWER_SHARE_CAP
         gained = max(0.0, min(sum(evidence.values()), share) - min(before, share))
-        return self._decide(event, broadcast, actor, pair, tuple(signals), gains, gained)
+        return self._decide(event, broadcast, actor, pair, tuple(signals), gains, gained, kind)
 
     def _decide(
         self,
@@ -286,6 +317,7 @@ class Engine:
         signals: tuple[Signal, ...],
         gains: dict[str, float],
         gained: float,
+        kind: str = "",
     ) -> Decision:
         state, now = self.state, broadcast.now
         active = active_exposures(broadcast)
@@ -294,7 +326,9 @@ class Engine:
         evidence = faded_evidence(pair, now)
         shown = sum(evidence.values())
         reports = belief.REPORT_WEIGHT * len(pair.reporters)
-        added, others = viewers.standing(state.viewers, actor, broadcast.id, now) if shown > 0.0 else (0.0, 0)
+        added, others, children = 0.0, 0, 0
+        if shown > 0.0:
+            added, others, children = viewers.standing(state.viewers, actor, broadcast.id, now)
         added = min(added, shown)  # a record elsewhere at most doubles what is shown here
         total = shown * factor + reports + added
         broadcast.belief = faded_belief(broadcast) + gained * factor
@@ -304,7 +338,7 @@ class Engine:
             viewers.record(state.viewers, actor, broadcast.id, shown, now)
         assessment = Assessment(
             event=event.id,
-            kind=str(type(event).__struct_config__.tag),
+            kind=kind or str(type(event).__struct_config__.tag),
             actor=actor,
             now=now,
             band=broadcast.band,
@@ -323,7 +357,7 @@ class Engine:
         judged = self._policy.judge(assessment)
         reasons = [explain.of_signal(signal, gains[signal.label] * factor) for signal in signals]
         reasons += explain.of_pair(pair, evidence, gains, factor, event.id)
-        reasons += explain.of_standing(added, others)
+        reasons += explain.of_standing(added, others, children)
         reasons += explain.of_exposures(broadcast, active)
         for asked in judged.interventions:
             self._note(broadcast, pair, actor, asked, event.id)

@@ -20,7 +20,7 @@ def of_signal(signal: Signal, gained: float) -> Reason:
     """Why one signal of this event counts; ``gained`` is what it added to the belief."""
     why = signal.note or MEANING[signal.label]
     span = (signal.start, signal.end) if signal.start >= 0 else None
-    return Reason(signal.label, why, rounded(gained), signal.source, signal.view, span)
+    return Reason(signal.label, why, rounded(gained), signal.source, signal.view, span, signal.events)
 
 
 def of_pair(
@@ -45,12 +45,16 @@ def of_pair(
     return reasons
 
 
-def of_standing(added: float, others: int) -> list[Reason]:
+def of_standing(added: float, others: int, children: int) -> list[Reason]:
     """Why the viewer's record in other broadcasts counts."""
     if not added:
         return []
-    where = "another broadcast" if others == 1 else f"{others} other broadcasts"
-    return [Reason("standing", f"showed tactics in {where}", rounded(added))]
+    parts = []
+    if others:
+        parts.append(f"showed tactics in {'another broadcast' if others == 1 else f'{others} other broadcasts'}")
+    if children:
+        parts.append(f"came to {children} children's broadcasts within a day")
+    return [Reason("standing", " and ".join(parts), rounded(added))]
 
 
 def of_exposures(broadcast: Broadcast, active: dict[str, float]) -> list[Reason]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from upstander.detect.audience import Audience
+from upstander.detect.exchange import Exchange
+from upstander.detect.fragments import Fragment
 from upstander.model.vocabulary import AgeBand
 
 
@@ -60,6 +62,9 @@ class Broadcast(msgspec.Struct, gc=False):
     pairs: dict[str, Pair] = {}
     exposures: dict[str, ActiveExposure] = {}
     audience: Audience = msgspec.field(default_factory=Audience)
+    exchange: Exchange = msgspec.field(default_factory=Exchange)
+    #: the last short comments, of which phrases may be made
+    recent: list[Fragment] = []
     #: belief over the whole audience, in nats as of ``belief_at``
     belief: float = 0.0
     belief_at: int = 0
@@ -69,10 +74,14 @@ class Broadcast(msgspec.Struct, gc=False):
 
 
 class ViewerRecord(msgspec.Struct, gc=False):
-    """A viewer across broadcasts: nats shown in each of the last few, as of ``at``."""
+    """A viewer across broadcasts: nats shown in each of the last few, as of ``at``.
+
+    ``children`` are the last broadcasts of children that the viewer came to, with when (epoch milliseconds).
+    """
 
     at: int
     shown: dict[str, float] = {}
+    children: dict[str, int] = {}
 
 
 class EngineState(msgspec.Struct, gc=False):

@@ -1,0 +1,92 @@
+"""Sentence vectors from the word vectors in the ``wordllama`` wheel. Whole numbers only: the same on any machine.
+
+Read with ``safetensors`` and ``tokenizers`` straight from the wheel's files, because wordllama's own loader looks for
+them on a hub. Licence of code and weights: MIT (Miller, 2024).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+WEIGHTS = "weights/l2_supercat_256.safetensors"
+TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+DIMENSIONS = 256
+#: Vectors have whole components of at most this; their scalar products (at most 256 x 127 x 127) are exact in
+#: single precision, in whatever order a processor adds them.
+SCALE = 127
+#: A longer text is cut: what a chat line means stands in its first words.
+MAX_TOKENS = 64
+
+
+class Missing(RuntimeError):
+    """The model, or a library that reads it, is not installed."""
+
+
+def _folder() -> Path:
+    spec = importlib.util.find_spec("wordllama")
+    if spec is None or spec.origin is None:
+        raise Missing("wordllama is not installed. Install upstander[paraphrase].")
+    return Path(spec.origin).parent
+
+
+class Embedder:
+    """Turns texts into vectors of ``DIMENSIONS`` whole numbers between -127 and 127, of (nearly) equal length."""
+
+    def __init__(self) -> None:
+        try:
+            import numpy
+            from safetensors.numpy import load_file
+            from tokenizers import Tokenizer
+        except ImportError as error:
+            raise Missing(f"{error.name} is not installed. Install upstander[paraphrase].") from None
+        folder = _folder()
+        for name in (WEIGHTS, TOKENIZER):
+            if not (folder / name).is_file():
+                raise Missing(f"{folder / name} is not there. Install wordllama 0.4.0.post1, whose wheel holds it.")
+        self._np = numpy
+        vectors = next(iter(load_file(folder / WEIGHTS).values())).astype(numpy.float64)
+        #: int16: a sum of MAX_TOKENS of them is exact.
+        self._vectors = numpy.rint(vectors * (32_000 / numpy.abs(vectors).max())).astype(numpy.int16)
+        self._tokenizer: Any = Tokenizer.from_file(str(folder / TOKENIZER))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(MAX_TOKENS)
+        data = (folder / WEIGHTS).read_bytes() + (folder / TOKENIZER).read_bytes()
+        #: SHA-256 of weights and tokenizer.
+        self.hash = hashlib.sha256(data).hexdigest()
+
+    def one(self, text: str) -> NDArray[np.float32]:
+        """The vector of one text, float32 [256] holding whole numbers."""
+        return self._vector(self._tokenizer.encode(text, add_special_tokens=False).ids)
+
+    def many(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The vectors of texts, float32 [len(texts), 256]."""
+        encoded = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        out: NDArray[np.float32] = self._np.zeros((len(texts), DIMENSIONS), dtype=self._np.float32)
+        for row, entry in enumerate(encoded):
+            out[row] = self._vector(entry.ids)
+        return out
+
+    def _vector(self, ids: list[int]) -> NDArray[np.float32]:
+        numpy = self._np
+        vector: NDArray[np.float32] = numpy.zeros(DIMENSIONS, dtype=numpy.float32)
+        if ids:
+            summed = self._vectors[ids].sum(axis=0, dtype=numpy.int64)
+            length = int(summed @ summed)
+            if length:
+                vector = numpy.rint(summed * (SCALE / length**0.5)).astype(numpy.float32)
+        return vector
+
+
+@functools.cache
+def bundled() -> Embedder:
+    """The one embedder of this process. Raises ``Missing``."""
+    return Embedder()

@@ -1,0 +1,262 @@
+"""Second thoughts: a small trained model for lines that no pattern knows, run only where the cheap tier leaves doubt.
+
+Two scores a tactic: a linear model over character n-grams, and how much nearer a line lies to examples of the tactic
+than to benign ones. Both are whole-number arithmetic up to the last few operations (+, -, *, /, sqrt), so the same
+model gives the same bits on every machine. The nearest examples are the explanation.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import hashlib
+import importlib.util
+import itertools
+import zlib
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from upstander.detect.embedding import SCALE, Embedder, Missing
+from upstander.detect.embedding import bundled as bundled_embedder
+from upstander.model.vocabulary import Tactic
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+#: Character n-grams of these lengths, and words and word pairs, are hashed into so many buckets.
+GRAMS = (3, 4, 5)
+BUCKETS = 1 << 14
+#: The linear model's weights are int16 in units of this.
+UNIT = 1 / 1024
+#: How many neighbours on each side make the contrast.
+NEIGHBOURS = 3
+#: A line that would have to lie nearer to its tactic than this to be reported is not compared at all: none does.
+MAX_CONTRAST = 0.5
+#: What a paraphrase may say at most, in nats: less than a clear pattern, for it is a guess. Alone it raises a notice
+#: for a child's broadcast, and none where the host's age is unknown.
+MAX_STRENGTH = 1.6
+#: Where a paraphrase's signals say they come from.
+SOURCE = "paraphrase"
+#: Log odds, by its words alone, from which a line is worth a second thought: above even; of a suspected viewer, below.
+DOUBT = 0.25
+SUSPECTED_DOUBT = -1.0
+#: Lines shorter than this many words, or longer than this many characters, are not guessed at.
+MIN_WORDS = 2
+MAX_CHARACTERS = 300
+
+TACTICS: tuple[str, ...] = tuple(str(tactic) for tactic in Tactic)
+
+
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """A tactic that a line paraphrases: its strength in nats, and the example of the packs that lies nearest."""
+
+    tactic: Tactic
+    strength: float
+    neighbour: str
+
+
+class Parameters(msgspec.Struct, frozen=True):
+    """What training settles beside the weights; lists have one entry a tactic, in the order of ``TACTICS``.
+
+    ``mix`` holds ``(bias, weight of the linear score, weight of the contrast)``: their sum is a calibrated
+    log-likelihood ratio (nats). ``least`` is the ratio from which a tactic is reported. ``cues`` are words and word
+    pairs with what each says for and against the tactics, as ``(tactic, log odds)``; ``cue_bias`` the log odds of each
+    tactic without any word.
+    """
+
+    mix: list[tuple[float, float, float]]
+    least: list[float]
+    cues: dict[str, list[tuple[int, float]]]
+    cue_bias: list[float]
+    neighbours: list[tuple[str, int]]
+    trained_on: str
+    embedder: str
+
+
+class _Spaces(dict[int, int]):
+    """A ``str.translate`` table, filled as characters are met: what is in no word becomes a space."""
+
+    def __missing__(self, code: int) -> int:
+        self[code] = code if chr(code).isalnum() or code == 39 else 32
+        return self[code]
+
+
+_SPACES = _Spaces()
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a view of a text as the model reads them: without punctuation, every number as ``0``."""
+    return ["0" if word.isdigit() else word.strip("'") for word in text.translate(_SPACES).split()]
+
+
+def plain(text: str) -> str:
+    """A view of a text as the model reads it."""
+    return " ".join(words_of(text))
+
+
+def buckets(text: str) -> list[int]:
+    """The buckets (sorted, each once) of a plain text's n-grams, words and word pairs."""
+    padded = f" {text} "
+    grams = {padded[i : i + n] for n in GRAMS for i in range(len(padded) - n + 1)}
+    words = text.split()
+    grams.update(f"w:{word}" for word in words)
+    grams.update(f"p:{a} {b}" for a, b in itertools.pairwise(words))
+    return sorted({zlib.crc32(gram.encode("utf-8", "replace")) % BUCKETS for gram in grams})
+
+
+class ParaphraseModel:
+    """A trained model, ready to read lines. ``hash`` names exactly this one (SHA-256 of its file)."""
+
+    def __init__(self, data: bytes, embedder: Embedder) -> None:
+        try:
+            import numpy
+            from safetensors.numpy import load
+            from threadpoolctl import threadpool_limits
+        except ImportError as error:
+            raise Missing(f"{error.name} is not installed. Install upstander[paraphrase].") from None
+        self._np = numpy
+        # One line is too little work to share among threads: waking them takes longer than the work.
+        threadpool_limits(1, user_api="blas")
+        self._embedder = embedder
+        self.hash = hashlib.sha256(data).hexdigest()
+        tensors = load(data)
+        self._weights: NDArray[np.int16] = tensors["weights"]
+        self.parameters = msgspec.json.decode(tensors["parameters"].tobytes(), type=Parameters)
+        if self.parameters.embedder != embedder.hash:
+            raise Missing(
+                "the word vectors are not those that the model was trained with: install wordllama 0.4.0.post1"
+            )
+        # Sorted by owner (benign first), so that each tactic's examples are one slice.
+        self._examples = sorted(self.parameters.neighbours, key=lambda entry: entry[1])
+        owners = [owner for _, owner in self._examples]
+        self._vectors = embedder.many([plain(text) for text, _ in self._examples])
+        self._slices = [
+            slice(bisect.bisect_left(owners, tactic), bisect.bisect_right(owners, tactic))
+            for tactic in range(-1, len(TACTICS))
+        ]
+        self._cues = self.parameters.cues
+        self._bias = self.parameters.cue_bias
+
+    def doubtful(self, text: str, suspected: bool = False) -> bool:
+        """Whether a view of a text is worth a second thought: cheap, run on every line that no pattern settles.
+
+        ``suspected``: its viewer showed a tactic before, so that less is enough.
+        """
+        if len(text) > MAX_CHARACTERS:
+            return False
+        words = words_of(text)
+        if len(words) < MIN_WORDS:
+            return False
+        cues, sums = self._cues, None
+        for cue in cues_of(words):
+            entries = cues.get(cue)
+            if entries is None:
+                continue
+            if sums is None:
+                sums = list(self._bias)
+            for tactic, weight in entries:
+                sums[tactic] += weight
+        return sums is not None and max(sums) >= (SUSPECTED_DOUBT if suspected else DOUBT)
+
+    def read(self, text: str) -> list[Found]:
+        """The tactics that a view of a text paraphrases, strongest first."""
+        found = []
+        for tactic, ratio, example in self._ratios(plain(text)):
+            if ratio >= self.parameters.least[tactic]:
+                found.append(Found(Tactic(TACTICS[tactic]), min(MAX_STRENGTH, ratio), self._examples[example][0]))
+        return sorted(found, key=lambda item: -item.strength)
+
+    def _ratios(self, line: str) -> list[tuple[int, float, int]]:
+        """``(tactic, calibrated log-likelihood ratio, nearest example)``, of the tactics that could be reported."""
+        linear = linear_scores(self._weights, buckets(line))
+        possible = [
+            tactic
+            for tactic, (bias, a, b) in enumerate(self.parameters.mix)
+            if bias + a * linear[tactic] + b * MAX_CONTRAST >= self.parameters.least[tactic]
+        ]
+        if not possible:
+            return []
+        near = self._vectors @ self._embedder.one(line)
+        benign = self._top_mean(near[self._slices[0]])
+        ratios = []
+        for tactic in possible:
+            bias, a, b = self.parameters.mix[tactic]
+            own = near[self._slices[tactic + 1]]
+            if len(own):
+                contrast = self._top_mean(own) - benign
+                nearest = self._slices[tactic + 1].start + int(own.argmax())
+                ratios.append((tactic, bias + a * linear[tactic] + b * contrast, nearest))
+        return ratios
+
+    def _top_mean(self, products: NDArray[np.float32]) -> float:
+        """The mean of the largest few scalar products, as a cosine."""
+        kept = min(NEIGHBOURS, len(products))
+        if not kept:
+            return 0.0
+        largest = self._np.partition(products, len(products) - kept)[-kept:]
+        return float(largest.sum(dtype=self._np.float64)) / (kept * float(SCALE) * float(SCALE))
+
+
+def cues_of(words: list[str]) -> list[str]:
+    """The words of a line, each once, and its word pairs."""
+    return list(dict.fromkeys([*words, *(f"{a} {b}" for a, b in itertools.pairwise(words))]))
+
+
+def linear_scores(weights: NDArray[np.int16], found: list[int]) -> list[float]:
+    """The linear model's score for each tactic: the mean of the weights, scaled by the root of their number."""
+    if not found:
+        return [0.0] * int(weights.shape[1])
+    summed = weights[found].sum(axis=0, dtype="int64").tolist()
+    scale = UNIT / float(len(found)) ** 0.5
+    return [value * scale for value in summed]
+
+
+def pack(weights: NDArray[np.int16], parameters: Parameters) -> bytes:
+    """A model as one file's bytes (safetensors): the same model always gives the same bytes."""
+    import numpy
+    from safetensors.numpy import save
+
+    settled = numpy.frombuffer(msgspec.json.encode(parameters), dtype=numpy.uint8)
+    return save({"weights": weights, "parameters": settled})
+
+
+@functools.cache
+def bundled() -> ParaphraseModel | None:
+    """The model that ships; ``None`` (with the reason in ``why_missing``) when it cannot run here."""
+    return None if why_missing() else ParaphraseModel(_bundled_bytes(), bundled_embedder())
+
+
+@functools.cache
+def why_missing() -> str:
+    """Why the paraphrase tier cannot run here, with the fix; empty when it can."""
+    missing = [
+        name
+        for name in ("numpy", "safetensors", "threadpoolctl", "tokenizers", "wordllama")
+        if not importlib.util.find_spec(name)
+    ]
+    if missing:
+        return f"{', '.join(missing)} not installed. Install upstander[paraphrase]; until then only patterns decide."
+    try:
+        bundled_embedder()
+    except Missing as error:
+        return str(error)
+    return ""
+
+
+def _bundled_bytes() -> bytes:
+    return (files("upstander.packs") / "paraphrase.safetensors").read_bytes()
+
+
+def bundled_hash() -> str:
+    """SHA-256 of the model that ships, whether or not it can run here."""
+    return hashlib.sha256(_bundled_bytes()).hexdigest()
+
+
+def describe(model: ParaphraseModel) -> dict[str, object]:
+    """Facts about a model, for ``upstander doctor`` and reports."""
+    shown = model.parameters
+    examples, cues = len(shown.neighbours), len(shown.cues)
+    return {"hash": model.hash, "examples": examples, "cues": cues, "trained_on": shown.trained_on}
