@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from upstander.model.vocabulary import AgeBand, AgeSource, Device
+from upstander.model.vocabulary import AgeBand, AgeSource, Device, Tactic
 
 MAX_ID = 256
 MAX_TEXT = 4_000
@@ -146,12 +146,14 @@ class Frame(Event, kw_only=True, tag="frame", gc=False):
 
 class Verdict(Acted, kw_only=True, tag="verdict", gc=False):
     """A moderator's decision on a case, kept in the ledger: ``actor`` is the moderator, ``subject`` the viewer
-    it is about, ``decision`` the id of the event whose decision was judged."""
+    it is about, ``decision`` the id of the event whose decision was judged, ``tactics`` what the moderator saw in it
+    (empty: what the decision named)."""
 
     outcome: Annotated[str, msgspec.Meta(pattern="^(harmful|benign|unsure)$")]
     subject: Id | None = None
     case: Word = ""
     decision: Word = ""
+    tactics: tuple[Tactic, ...] = ()
     reason: Text = ""
 
 
