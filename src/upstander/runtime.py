@@ -124,6 +124,11 @@ class Runtime:
         for engine in self.engines.values():
             engine.configure(detector, self._policy)
 
+    @property
+    def detector(self) -> TextDetector:
+        """The detector that all engines share."""
+        return self._detector
+
     def engine(self, platform: str) -> Engine:
         """The engine of a platform, made when it is first needed."""
         engine = self.engines.get(platform)

@@ -67,10 +67,11 @@ class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything. ``data`` is the one folder that the service writes to; ``packs`` a folder of packs of one's own
-    (the bundled ones serve when it is empty)."""
+    (the bundled ones serve when it is empty), read again when its files change (``packs_reload``) and on SIGHUP."""
 
     data: str = "upstander-data"
     packs: str = ""
+    packs_reload: bool = True
     server: Server = Server()
     limits: Limits = Limits()
     hold: Hold = Hold()

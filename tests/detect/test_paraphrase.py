@@ -37,7 +37,7 @@ def test_any_text_can_be_read(text: str) -> None:
     assert model is not None
     model.doubtful(text)
     for found in model.read(text):
-        assert 0.0 < found.strength <= paraphrase.MAX_STRENGTH
+        assert found.enough
         assert found.neighbour
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import signal
 import socket
@@ -35,7 +36,7 @@ Examples:
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 def command(config: Path | None, data: str | None, host: str | None, port: int | None, log_level: str) -> None:
-    """Run the service: events in, decisions out, until Ctrl-C or SIGTERM.
+    """Run the service: events in, decisions out, until Ctrl-C or SIGTERM. SIGHUP has it read its packs again.
 
     Everything it writes is under one data folder. It listens on loopback unless told otherwise; put a TLS proxy in
     front of it before it listens anywhere else. Make a key for your platform with `upstander keys create`.
@@ -70,7 +71,10 @@ class _Server(uvicorn.Server):
 
 async def _serve(settings: Settings) -> None:
     listener = _bind(settings.server)
+    # By default it would end the process, and there is nothing to read again yet.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     service = Service(settings)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reloader.ask)
     await service.start(_report)
     host, port = listener.getsockname()[:2]
     packs = service.intake.runtime.configuration.hash[:12]

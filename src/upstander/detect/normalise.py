@@ -62,11 +62,15 @@ def _undisguise(match: re.Match[str]) -> str:
     return _undisguised(match.group())
 
 
+#: What makes a token look disguised: a sign, a doubled letter, punctuation inside.
+_DISGUISE = re.compile(r"[^a-z]|(.)\1")
+
+
 @functools.lru_cache(TOKENS_REMEMBERED)
 def _undisguised(token: str) -> str:
     """A token with signs, runs or punctuation inside becomes the word that it stands for, when that is known."""
     known = words.bundled()
-    if token in known.cost:
+    if token in known.cost or _DISGUISE.search(token) is None:
         return token
     core = token.rstrip("!.-*'")
     if core in known.cost:

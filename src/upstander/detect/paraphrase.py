@@ -38,6 +38,9 @@ MAX_CONTRAST = 0.5
 #: What a paraphrase may say at most, in nats: less than a clear pattern, for it is a guess. Alone it raises a notice
 #: for a child's broadcast, and none where the host's age is unknown.
 MAX_STRENGTH = 1.6
+#: By how much it may weigh a weak pattern down or up. Down only so far: benign words could be added on purpose.
+MAX_DOWN = 1.0
+MAX_UP = 0.6
 #: Where a paraphrase's signals say they come from.
 SOURCE = "paraphrase"
 #: Log odds, by its words alone, from which a line is worth a second thought: above even; of a suspected viewer, below.
@@ -51,11 +54,15 @@ TACTICS: tuple[str, ...] = tuple(str(tactic) for tactic in Tactic)
 
 
 class Found(msgspec.Struct, frozen=True, gc=False):
-    """A tactic that a line paraphrases: its strength in nats, and the example of the packs that lies nearest."""
+    """How far a line paraphrases a tactic: a log-likelihood ratio (nats), and the example of it that lies nearest.
+
+    ``enough``: the ratio is high enough for the tactic to be reported although no pattern knows the line.
+    """
 
     tactic: Tactic
-    strength: float
+    ratio: float
     neighbour: str
+    enough: bool
 
 
 class Parameters(msgspec.Struct, frozen=True):
@@ -161,35 +168,32 @@ class ParaphraseModel:
                 sums[tactic] += weight
         return sums is not None and max(sums) >= (SUSPECTED_DOUBT if suspected else DOUBT)
 
-    def read(self, text: str) -> list[Found]:
-        """The tactics that a view of a text paraphrases, strongest first."""
-        found = []
-        for tactic, ratio, example in self._ratios(plain(text)):
-            if ratio >= self.parameters.least[tactic]:
-                found.append(Found(Tactic(TACTICS[tactic]), min(MAX_STRENGTH, ratio), self._examples[example][0]))
-        return sorted(found, key=lambda item: -item.strength)
-
-    def _ratios(self, line: str) -> list[tuple[int, float, int]]:
-        """``(tactic, calibrated log-likelihood ratio, nearest example)``, of the tactics that could be reported."""
+    def read(self, text: str, asked: frozenset[str] = frozenset()) -> list[Found]:
+        """The tactics that a view of a text paraphrases, likeliest first, and those that were asked about."""
+        line = plain(text)
         linear = linear_scores(self._weights, buckets(line))
+        mix, least = self.parameters.mix, self.parameters.least
         possible = [
             tactic
-            for tactic, (bias, a, b) in enumerate(self.parameters.mix)
-            if bias + a * linear[tactic] + b * MAX_CONTRAST >= self.parameters.least[tactic]
+            for tactic, (bias, a, b) in enumerate(mix)
+            if bias + a * linear[tactic] + b * MAX_CONTRAST >= least[tactic] or TACTICS[tactic] in asked
         ]
         if not possible:
             return []
         near = self._vectors @ self._embedder.one(line)
         benign = self._top_mean(near[self._slices[0]])
-        ratios = []
+        found = []
         for tactic in possible:
-            bias, a, b = self.parameters.mix[tactic]
             own = near[self._slices[tactic + 1]]
-            if len(own):
-                contrast = self._top_mean(own) - benign
-                nearest = self._slices[tactic + 1].start + int(own.argmax())
-                ratios.append((tactic, bias + a * linear[tactic] + b * contrast, nearest))
-        return ratios
+            if not len(own):
+                continue
+            bias, a, b = mix[tactic]
+            ratio = bias + a * linear[tactic] + b * (self._top_mean(own) - benign)
+            enough = ratio >= least[tactic]
+            if enough or TACTICS[tactic] in asked:
+                neighbour = self._examples[self._slices[tactic + 1].start + int(own.argmax())][0]
+                found.append(Found(Tactic(TACTICS[tactic]), ratio, neighbour, enough))
+        return sorted(found, key=lambda item: -item.ratio)
 
     def _top_mean(self, products: NDArray[np.float32]) -> float:
         """The mean of the largest few scalar products, as a cosine."""

@@ -12,7 +12,7 @@ from upstander.detect.fragments import OTHERS_FACTOR, Joined
 from upstander.detect.matcher import Hit, Matcher
 from upstander.detect.normalise import Views, align, views
 from upstander.detect.packs import PackSet
-from upstander.detect.paraphrase import SOURCE, ParaphraseModel
+from upstander.detect.paraphrase import MAX_DOWN, MAX_STRENGTH, MAX_UP, SOURCE, ParaphraseModel
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import MEANING, AgeBand, Exposure, Tactic, band_of_age
 
@@ -22,6 +22,8 @@ EVASION_BONUS = 0.5
 ASIDE = 0.4
 #: A pattern as strong as this leaves no doubt: no second thought is needed.
 SETTLED = 1.8
+#: A weak pattern that the model weighs down still says this much.
+LEAST = 0.1
 #: A phone number offered by a viewer asks the host to leave the platform.
 PHONE_STRENGTH = 2.4
 
@@ -118,15 +120,21 @@ class TextDetector:
     def _second_thought(
         self, model: ParaphraseModel, text: str, seen: Views, suspected: bool, best: dict[str, Signal]
     ) -> None:
-        if not model.doubtful(seen.plain, suspected):
+        """Let the model weigh what only weak patterns saw, and look for what none did."""
+        if not best and not model.doubtful(seen.plain, suspected):
             return
         self.second_thoughts += 1
-        for found in model.read(seen.plain):
-            if found.tactic in best:
-                continue  # a pattern knows better how much it says
-            strength = found.strength + (EVASION_BONUS if seen.hidden else 0.0)
-            note = f'{MEANING[found.tactic]} (reads like "{found.neighbour}")'
-            _keep(best, Signal(found.tactic, strength, SOURCE, 0, len(text), "plain", note))
+        for found in model.read(seen.plain, frozenset(best)):
+            known = best.get(found.tactic)
+            if known is not None:
+                change = max(-MAX_DOWN, min(MAX_UP, found.ratio))
+                strength = max(LEAST, known.strength + change)
+                note = f'{known.note or MEANING[found.tactic]} (weighed {change:+.1f}: reads like "{found.neighbour}")'
+                best[found.tactic] = msgspec.structs.replace(known, strength=strength, note=note)
+            elif found.enough:
+                strength = min(MAX_STRENGTH, found.ratio) + (EVASION_BONUS if seen.hidden else 0.0)
+                note = f'{MEANING[found.tactic]} (reads like "{found.neighbour}")'
+                best[found.tactic] = Signal(found.tactic, strength, SOURCE, 0, len(text), "plain", note)
 
     def host(self, text: str, confidence: float = 1.0) -> HostText:
         """Exposures in a text that the host wrote or said."""

@@ -24,10 +24,12 @@ async def _health(request: Request) -> Response:
 
 
 async def _ready(request: Request) -> Response:
-    available = service_of(request).intake.available
-    return PlainTextResponse(
-        "ready" if available else "not ready: the journal cannot be written", 200 if available else 503
-    )
+    service = service_of(request)
+    if not service.intake.available:
+        return PlainTextResponse("not ready: the journal cannot be written", 503)
+    # Why stands in the log: anyone may ask here.
+    failed = "; the packs in the folder are broken, those before go on (see the log)" if service.reloader.failed else ""
+    return PlainTextResponse(f"ready{failed}")
 
 
 async def _upgrade(request: Request) -> Response:

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from upstander.adapters.base import Adapter
+from upstander.detect.text import TextDetector
 from upstander.engine.engine import GRACE_MS
 from upstander.engine.state import Broadcast
 from upstander.gateway import repeats
@@ -265,6 +266,18 @@ class Intake:
 
         self.journal.submit([entry], actions.of_order(self.by_platform, platform, order, now), done)
         return await asyncio.shield(future), True
+
+    async def configure(self, configuration: Configuration, detector: TextDetector) -> None:
+        """Go on under another configuration, whose detector was made beforehand, from the next event on.
+
+        Raises ``Unavailable`` when it could not be recorded.
+        """
+        if not self.available:
+            raise Unavailable
+        # As with an order: engines and journal take it between the same two events, so no ``await`` between them.
+        self.runtime.configure(configuration, detector)
+        self.configuration = configuration
+        await self._append([Entry(Kind.CONFIG, configuration.encode(), now_ms())], ())
 
     async def record(self, kind: Kind, platform: str, broadcast: str, body: object) -> None:
         """Note something in the journal that moves no belief: an answer given late, a view."""

@@ -69,10 +69,16 @@ class Metrics:
             ("upstander_events_duplicate", "Events sent again, answered as the first time.", intake.duplicates),
             ("upstander_events_refused", "Events refused with an error.", intake.refused),
             ("upstander_overload", "Requests answered 429 because too much was waiting.", intake.overloads),
+            ("upstander_packs_reloads", "Times the packs were read again and taken.", service.reloader.reloads),
             ("upstander_hold_deadline_missed", "Held comments answered by fail policy.", self.deadlines_missed),
         ):
             yield CounterMetricFamily(name, help_text, value=value)
         yield GaugeMetricFamily("upstander_ready", "1 when events are accepted.", value=int(intake.available))
+        yield GaugeMetricFamily(
+            "upstander_packs_reload_failed",
+            "1 when the packs in the folder are broken and those before go on.",
+            value=int(bool(service.reloader.failed)),
+        )
         if not service.ready:
             return
         engines = intake.runtime.engines.values()

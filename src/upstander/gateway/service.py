@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -16,11 +15,15 @@ from upstander.adapters.base import Adapter
 from upstander.adapters.nginx_rtmp import NginxRtmpAdapter
 from upstander.adapters.webhook import WebhookAdapter
 from upstander.detect import packs
+from upstander.detect.packs import PackError
 from upstander.gateway.intake import Intake
 from upstander.gateway.keys import KeyStore
 from upstander.gateway.metrics import Metrics
+from upstander.gateway.reload import Reloader
 from upstander.gateway.wall import Wall
+from upstander.journal import lock, store
 from upstander.journal.recovery import Progress
+from upstander.learn.registry import Registry, RegistryError
 from upstander.outbox.dispatcher import Dispatcher
 from upstander.settings import AdapterSettings, Settings, SettingsError, read_secret
 
@@ -29,7 +32,41 @@ log = logging.getLogger(__name__)
 
 def configuration_of(settings: Settings) -> runtime.Configuration:
     """The configuration that these settings ask for."""
-    return runtime.current(packs.from_folder(Path(settings.packs)) if settings.packs else None)
+    try:
+        model = Registry(settings.folder).current_bytes()
+    except RegistryError as error:
+        raise SettingsError(str(error)) from None
+    return runtime.current(packs.from_folder(Path(settings.packs)) if settings.packs else None, model)
+
+
+def configuration_to_start(settings: Settings) -> tuple[runtime.Configuration, str]:
+    """The configuration to start with, and why it is not the one that the settings ask for (empty: it is).
+
+    Packs that broke while the service ran must not keep it from starting again, and children unwatched: the packs
+    that decided last go on. Raises ``PackError`` when there are none, and when the folder itself is not there.
+    """
+    try:
+        wanted = configuration_of(settings)
+        wanted.detector()
+    except PackError as error:
+        last = _last_configuration(settings) if Path(settings.packs).is_dir() else None
+        if last is None:
+            raise
+        before = runtime.current(last.packs)
+        before.detector()
+        return before, str(error)
+    return wanted, ""
+
+
+def _last_configuration(settings: Settings) -> runtime.Configuration | None:
+    if not settings.packs or not settings.journal_path.exists():
+        return None
+    connection = store.connect(settings.journal_path, readonly=True)
+    try:
+        placed = store.last_configuration(connection, store.head(connection)[0])
+    finally:
+        connection.close()
+    return runtime.decode_configuration(placed.entry.body) if placed else None
 
 
 def adapter_of(settings: AdapterSettings) -> Adapter:
@@ -51,7 +88,9 @@ class Service:
         self.settings = settings
         self.adapters = list(adapters) if adapters is not None else [adapter_of(a) for a in settings.adapters]
         self.secrets = {a.name: read_secret(a.secret_file) for a in settings.adapters if a.kind == "nginx_rtmp"}
-        self.intake = Intake(settings, configuration_of(settings), self.adapters)
+        self.reloader = Reloader(settings)
+        configuration, self.reloader.failed = configuration_to_start(settings)
+        self.intake = Intake(settings, configuration, self.adapters)
         self.metrics = Metrics(self)
         self.wall = Wall()
         self.dispatcher: Dispatcher
@@ -76,6 +115,7 @@ class Service:
             asyncio.create_task(self.wall.follow(self.intake.hub), name="wall"),
             asyncio.create_task(self._mark_ended(), name="wall ends"),
             asyncio.create_task(self.metrics.watch_rate(), name="rate"),
+            asyncio.create_task(self.reloader.watch(self.intake), name="packs"),
         ]
         # The writer's thread must not wait 5 ms (the default) for the interpreter lock after every fsync.
         sys.setswitchinterval(0.0005)
@@ -85,6 +125,8 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self.ready = True
+        if self.reloader.failed:
+            log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
     async def stop(self) -> None:
         """Finish what was begun, then close everything."""
@@ -110,9 +152,7 @@ class Service:
         """Two writers would tear the hash chain: one process a data folder."""
         folder = self.settings.folder
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._lock = os.open(folder / "lock", os.O_CREAT | os.O_RDWR, 0o600)
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock = lock.take(folder)
         except BlockingIOError:
             reason = f"another Upstander is running on the data folder {folder}"
             raise SettingsError(f"{reason}. Stop it, or set `data` to another folder.") from None

@@ -30,6 +30,8 @@ class Replayer:
         #: entries that this release cannot decide as they were decided then
         self.foreign = 0
         self._skipping = not runtime.configuration.runs_here
+        #: events were observed under a configuration that does not run here: what the engine holds is not what it was
+        self._apart = self._skipping
         self._expected: tuple[int, str, bytes | None] | None = None
 
     def feed(self, placed: Placed) -> None:
@@ -51,6 +53,7 @@ class Replayer:
         elif entry.kind is Kind.CONFIG:
             configuration = decode_configuration(entry.body)
             self._skipping = not configuration.runs_here
+            self._apart |= self._skipping
             if not self._skipping:
                 self.runtime.configure(configuration)
 
@@ -76,7 +79,10 @@ class Replayer:
         self._expected = (placed.seq, event.id, None if decision is None else encode_decision(decision))
 
     def _differs(self, seq: int, event: str) -> None:
-        self.differences.append((seq, event))
+        if self._apart:
+            self.foreign += 1  # it may well come from what was believed before, which cannot be known here
+        else:
+            self.differences.append((seq, event))
 
 
 def recover(

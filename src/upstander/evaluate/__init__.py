@@ -1,0 +1,1 @@
+"""How well the detector does: functional suites, and labelled corpora with their metrics and report."""
