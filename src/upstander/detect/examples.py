@@ -15,7 +15,7 @@ _TACTICS = frozenset(str(tactic) for tactic in Tactic)
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A line and the tactic it is an example of. ``shows`` is False for a benign twin of that tactic."""
+    """A line and the tactic it is an example of. ``shows`` is False for a benign twin of that tactic (``""``: of none)."""
 
     text: str
     tactic: str
@@ -47,7 +47,15 @@ def of_rows() -> Iterator[Example]:
                     yield Example(text, suite["tactic"], suite["language"], row["expected"] == "fires")
 
 
+def ordinary() -> Iterator[Example]:
+    """Ordinary chat that ships beside the packs: ``packs/ordinary/<language>.txt``."""
+    for file in sorted((files("upstander.packs") / "ordinary").iterdir(), key=lambda entry: entry.name):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                yield Example(line, "", file.name.removesuffix(".txt"), False)
+
+
 def bundled() -> list[Example]:
-    """All tactic examples that ship, each line once for each tactic."""
+    """All examples that ship, each line once for each tactic."""
     pack_set = packs.load(packs.bundled())
-    return list(dict.fromkeys([*of_patterns(pack_set), *of_rows()]))
+    return list(dict.fromkeys([*of_patterns(pack_set), *of_rows(), *ordinary()]))
