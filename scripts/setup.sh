@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 UV_VERSION=0.13.9
 
-# The extras that make the whole of detection and its evaluation work; a leaner install leaves them out.
-groups=(--extra paraphrase --extra train --extra evaluate)
+# The extras that make the whole of detection, its evaluation and the XMPP adapter work; a leaner install leaves them out.
+groups=(--extra paraphrase --extra train --extra evaluate --extra xmpp)
 [ "${1:-}" = --dev ] && groups+=(--group dev --group docs --group bench)
 
 python=""

@@ -3,12 +3,19 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(nginx libnginx-mod-rtmp ffmpeg chromium fonts-dejavu-core)
+packages=(nginx libnginx-mod-rtmp ffmpeg chromium fonts-dejavu-core prosody prosody-modules)
 if ! scripts/apt.sh "${packages[@]}"; then
   if [ "${CI:-}" = true ]; then
     echo "test: packages are missing and CI must not skip" >&2
     exit 1
   fi
   echo "test: going on without them; the tests that need them are skipped (each says so below)" >&2
+fi
+if ! scripts/synapse.sh; then
+  if [ "${CI:-}" = true ]; then
+    echo "test: Synapse is missing and CI must not skip" >&2
+    exit 1
+  fi
+  echo "test: going on without Synapse; the tests that need it are skipped (each says so below)" >&2
 fi
 exec .venv/bin/python -m pytest --cov --cov-report=term:skip-covered "$@"

@@ -412,6 +412,7 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True  # else every answer waits 40 ms for the acknowledgement of its headers
 
             def do_POST(self) -> None:
                 receiver._take(self)

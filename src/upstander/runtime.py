@@ -21,7 +21,10 @@ from upstander.engine.engine import ENGINE_VERSION, Engine
 from upstander.model.decision import Decision
 from upstander.model.events import AnyEvent
 from upstander.model.order import Order
-from upstander.policy.default import DefaultPolicy
+from upstander.policy.document import PolicyError
+from upstander.policy.judge import RulePolicy
+from upstander.policy.judge import bundled_source as bundled_policy
+from upstander.policy.reader import load as read_policy
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +40,7 @@ def cache_folder() -> Path:
 class Configuration(msgspec.Struct, frozen=True, gc=False):
     """All that decides what the engine decides: written into the journal, so that any decision can be replayed.
 
+    ``policy`` is the policy's hash, ``policy_source`` its ``(file, YAML)`` when it is not the one that ships.
     ``paraphrase`` is the hash of the paraphrase model (empty: patterns alone decide); ``model`` its file's bytes
     when it is not the one that ships.
     """
@@ -46,6 +50,7 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
     packs: tuple[tuple[str, str], ...]
     paraphrase: str = ""
     model: bytes = b""
+    policy_source: tuple[str, str] = ("", "")
 
     def encode(self) -> bytes:
         """As canonical JSON."""
@@ -59,11 +64,22 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
     @property
     def runs_here(self) -> bool:
         """Whether this release can decide exactly as the one that wrote the configuration."""
-        if self.engine != ENGINE_VERSION or self.policy != DefaultPolicy.hash:
+        if self.engine != ENGINE_VERSION or self.policy != self._policy_hash_here():
             return False
         if not self.paraphrase:
             return True
         return not tier.why_missing() and bool(self.model or self._is_bundled_model)
+
+    def _policy_hash_here(self) -> str:
+        """The hash that this release gives the policy's file (empty: it cannot read it)."""
+        try:
+            return self.rules().hash
+        except PolicyError:
+            return ""
+
+    def rules(self) -> RulePolicy:
+        """The policy that this configuration names. Raises ``PolicyError`` when its file is broken."""
+        return _load_policy(self.policy_source)
 
     @property
     def _is_bundled_model(self) -> bool:
@@ -80,13 +96,18 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
         return TextDetector(_load(self.packs), cache_folder(), self.paraphrase_model())
 
 
-def current(sources: Sequence[tuple[str, str]] | None = None, model: bytes = b"") -> Configuration:
-    """This release's configuration, with the bundled packs and model, or those given as ``(file, YAML)`` and bytes."""
+def current(
+    sources: Sequence[tuple[str, str]] | None = None, model: bytes = b"", policy: tuple[str, str] = ("", "")
+) -> Configuration:
+    """This release's configuration: with the packs, model and policy that ship, or those given.
+
+    Packs and policy are given as ``(file, YAML)``. Raises ``PolicyError`` when the policy is broken.
+    """
     chosen = tuple(sources or packs.bundled())
-    if tier.why_missing():
-        return Configuration(ENGINE_VERSION, DefaultPolicy.hash, chosen)
-    name = hashlib.sha256(model).hexdigest() if model else tier.bundled_hash()
-    return Configuration(ENGINE_VERSION, DefaultPolicy.hash, chosen, name, model)
+    name = ""
+    if not tier.why_missing():
+        name = hashlib.sha256(model).hexdigest() if model else tier.bundled_hash()
+    return Configuration(ENGINE_VERSION, _load_policy(policy).hash, chosen, name, model if name else b"", policy)
 
 
 def decode_configuration(data: bytes) -> Configuration:
@@ -98,6 +119,11 @@ def decode_configuration(data: bytes) -> Configuration:
 def _load(sources: tuple[tuple[str, str], ...]) -> packs.PackSet:
     """Packs are read once: recovery and ``verify`` meet the same configuration again and again."""
     return packs.load(sources)
+
+
+@functools.lru_cache(maxsize=4)
+def _load_policy(source: tuple[str, str]) -> RulePolicy:
+    return RulePolicy(read_policy(*(source if source[1] else bundled_policy())))
 
 
 @functools.lru_cache(maxsize=2)
@@ -114,15 +140,15 @@ class Runtime:
         self.configure(configuration)
 
     def configure(self, configuration: Configuration, detector: TextDetector | None = None) -> None:
-        """Go on under another configuration. Raises ``PackError`` (and changes nothing) when its packs are broken.
+        """Go on under another configuration. Raises ``PackError`` or ``PolicyError``, and then changes nothing.
 
         ``detector`` is the configuration's when it was made beforehand: the switch itself then takes no time.
         """
-        detector = detector or configuration.detector()
+        detector, policy = detector or configuration.detector(), configuration.rules()
         self.configuration = configuration
-        self._detector, self._policy = detector, DefaultPolicy()
+        self._detector, self.policy = detector, policy
         for engine in self.engines.values():
-            engine.configure(detector, self._policy)
+            engine.configure(detector, policy)
 
     @property
     def detector(self) -> TextDetector:
@@ -133,7 +159,7 @@ class Runtime:
         """The engine of a platform, made when it is first needed."""
         engine = self.engines.get(platform)
         if engine is None:
-            engine = self.engines[platform] = Engine(self._detector, self._policy)
+            engine = self.engines[platform] = Engine(self._detector, self.policy)
         return engine
 
     def observe(self, platform: str, event: AnyEvent) -> Decision | None:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 
 from upstander.adapters.base import Capability
+from upstander.policy.coverage import Declared
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -51,31 +52,60 @@ class JournalSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     snapshot_every: Positive = 200_000
 
 
+class NudgeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The cards that hosts see. ``country`` (ISO 3166-1 alpha-2, such as ``GB``) says whose places of help they name;
+    empty: international ones. ``language`` serves broadcasts that name none, or one that there are no cards in."""
+
+    country: Annotated[str, msgspec.Meta(pattern="^([A-Z]{2})?$")] = ""
+    language: Annotated[str, msgspec.Meta(pattern="^[a-z]{2,3}$")] = "en"
+
+
 class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """One adapter. ``kind`` is ``webhook`` (``url``, ``secret_file``, ``capabilities``) or ``nginx_rtmp``
-    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes)."""
+    """One adapter. ``kind`` is ``webhook`` (``url``, ``secret_file``, ``capabilities``), ``nginx_rtmp``
+    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes), ``matrix`` (``url`` of the
+    homeserver, ``secret_file`` with the moderation account's access token, ``moderators_room``) or ``xmpp`` (``jid`` of
+    the moderation account, ``secret_file`` with its password, ``url`` such as ``xmpp://127.0.0.1:5222`` unless the DNS
+    knows the server, ``moderators_jid``). In the last two, ``nudge_text`` and ``warning_text`` stand in place of the
+    built-in words, and ``capabilities`` only have it do less than it can."""
 
     name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")]
     platform: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")]
-    kind: Annotated[str, msgspec.Meta(pattern="^(webhook|nginx_rtmp)$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(webhook|nginx_rtmp|matrix|xmpp)$")]
     secret_file: str
     url: str = ""
     capabilities: tuple[Capability, ...] = ()
     control_url: str = ""
     app: str = "live"
+    moderators_room: str = ""
+    jid: str = ""
+    moderators_jid: str = ""
+    nudge_text: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+    warning_text: Annotated[str, msgspec.Meta(max_length=1_000)] = ""
+
+
+class PresetSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The presets in force, by id; none listed means all that ship, the strictest there is. ``[presets.platform]``
+    declares what the platform does by itself."""
+
+    use: tuple[str, ...] = ()
+    platform: Declared = Declared()
 
 
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything. ``data`` is the one folder that the service writes to; ``packs`` a folder of packs of one's own
-    (the bundled ones serve when it is empty), read again when its files change (``packs_reload``) and on SIGHUP."""
+    (the bundled ones serve when it is empty), ``policy`` a policy file of one's own; both are read again when they
+    change (``packs_reload``) and on SIGHUP."""
 
     data: str = "upstander-data"
     packs: str = ""
     packs_reload: bool = True
+    policy: str = ""
     server: Server = Server()
     limits: Limits = Limits()
     hold: Hold = Hold()
     journal: JournalSettings = JournalSettings()
+    nudge: NudgeSettings = NudgeSettings()
+    presets: PresetSettings = PresetSettings()
     adapters: tuple[AdapterSettings, ...] = ()
 
     @property
@@ -125,11 +155,14 @@ def load(path: Path | None) -> Settings:
         msgspec.structs.replace(adapter, secret_file=str(base / adapter.secret_file)) for adapter in settings.adapters
     )
     packs = str(base / settings.packs) if settings.packs else ""
-    return msgspec.structs.replace(settings, data=str(base / settings.data), packs=packs, adapters=adapters)
+    policy = str(base / settings.policy) if settings.policy else ""
+    return msgspec.structs.replace(
+        settings, data=str(base / settings.data), packs=packs, policy=policy, adapters=adapters
+    )
 
 
 def _check(path: Path, adapter: AdapterSettings) -> None:
-    needed = {"webhook": ("url",), "nginx_rtmp": ("control_url",)}[adapter.kind]
+    needed = {"webhook": ("url",), "nginx_rtmp": ("control_url",), "matrix": ("url",), "xmpp": ()}[adapter.kind]
     for key in needed:
         value = getattr(adapter, key)
         if not re.match("https?://", value):
@@ -138,6 +171,22 @@ def _check(path: Path, adapter: AdapterSettings) -> None:
     if adapter.kind == "webhook" and not adapter.capabilities:
         known = ", ".join(Capability)
         raise SettingsError(f"{path}: adapter `{adapter.name}` lists no `capabilities`. Use some of: {known}.")
+    if adapter.moderators_room and not re.fullmatch(r"!\S+", adapter.moderators_room):
+        reason = f"`moderators_room` of adapter `{adapter.name}` is {adapter.moderators_room!r}"
+        raise SettingsError(f"{path}: {reason}. Give the room's id, which begins with `!` (not an alias).")
+    if adapter.kind == "xmpp":
+        _check_xmpp(path, adapter)
+
+
+def _check_xmpp(path: Path, adapter: AdapterSettings) -> None:
+    for key, value in (("jid", adapter.jid), ("moderators_jid", adapter.moderators_jid)):
+        if not re.fullmatch(r"[^@/\s]+@[^@/\s]+", value) and (value or key == "jid"):
+            what = f"is {value!r}" if value else "is missing"
+            fix = "Give an account's address, such as `upstander@chat.example.org`."
+            raise SettingsError(f"{path}: `{key}` of adapter `{adapter.name}` {what}. {fix}")
+    if adapter.url and not re.fullmatch(r"xmpps?://[^/\s]+", adapter.url):
+        fix = "Give `xmpp://host:port` (or `xmpps://`), or leave it out to have the server looked up in the DNS."
+        raise SettingsError(f"{path}: `url` of adapter `{adapter.name}` is {adapter.url!r}. {fix}")
 
 
 def _explain(message: str, tree: dict[str, Any]) -> str:
@@ -145,7 +194,15 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
     if unknown is None:
         return f"{message}. See the settings reference in the docs."
     name, where = unknown.group(1), unknown.group(2) or ""
-    section = {"": Settings, "server": Server, "limits": Limits, "hold": Hold, "journal": JournalSettings}
+    section = {
+        "": Settings,
+        "server": Server,
+        "limits": Limits,
+        "hold": Hold,
+        "journal": JournalSettings,
+        "nudge": NudgeSettings,
+    }
+    section |= {"presets": PresetSettings, "presets.platform": Declared}
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."

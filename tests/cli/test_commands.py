@@ -112,6 +112,11 @@ def test_a_missing_journal_is_one_clear_line(tmp_path: Path, command: str) -> No
             "[[adapters]]\nname='a'\nplatform='p'\nkind='nginx_rtmp'\nsecret_file='s'\ncontrol_url='http://h/'",
             "secret file",
         ),
+        ("[[adapters]]\nname='a'\nplatform='p'\nkind='matrix'\nsecret_file='s'", "`url` of adapter `a` is missing"),
+        (
+            "[[adapters]]\nname='a'\nplatform='p'\nkind='matrix'\nsecret_file='s'\nurl='http://h'\nmoderators_room='#m:h'",
+            "the room's id",
+        ),
     ],
 )
 def test_wrong_settings_are_one_clear_line(tmp_path: Path, toml: str, says: str) -> None:

@@ -30,11 +30,11 @@ SCOPES = ("events:write", "broadcasts:read", "orders:write")
 PATH = os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
 
 
-def needed(what: str, found: str | None) -> str:
+def needed(what: str, found: str | None, how: str = "scripts/apt.sh nginx libnginx-mod-rtmp ffmpeg") -> str:
     """What was found; else skip, or fail where everything must be there (CI)."""
     if found:
         return found
-    reason = f"{what} is not installed: scripts/apt.sh nginx libnginx-mod-rtmp ffmpeg"
+    reason = f"{what} is not installed: {how}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)
     pytest.skip(reason)

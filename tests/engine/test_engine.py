@@ -288,7 +288,7 @@ def test_beliefs_fade_however_often_something_is_said() -> None:
 
 
 def test_cooldowns_are_remembered_for_a_bounded_number_of_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
-    from upstander.engine import engine as module
+    from upstander.engine import judging as module
 
     monkeypatch.setattr(module, "MAX_ISSUED", 50)
     watcher = engine()

@@ -31,6 +31,8 @@ ROUTES = [
     ("GET", "/v1/decisions", Scope.DECISIONS_READ),
     ("GET", "/v1/broadcasts/b1", Scope.BROADCASTS_READ),
     ("POST", "/v1/broadcasts/b1/orders", Scope.ORDERS_WRITE),
+    ("GET", "/v1/nudges?broadcast=b1&event=c1", Scope.DECISIONS_READ),
+    ("POST", "/v1/nudges/n1", Scope.NUDGES_WRITE),
     ("POST", "/live/ticket", Scope.LIVE_READ),
     ("GET", "/metrics", Scope.METRICS_READ),
 ]

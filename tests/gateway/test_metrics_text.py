@@ -47,4 +47,4 @@ async def test_the_text_parses_counts_and_names_nobody(tmp_path: Path, gate: Gat
             for sample in family.samples
             for name in sample.labels
         }
-        assert labels == {"route", "le", "state"}
+        assert labels == {"route", "le", "state", "event"}

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from strategies import START, event
 from upstander import runtime
 from upstander.cli import group
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.journal import store
 from upstander.journal.entries import Entry, Kind, reference
 from upstander.learn import sample, verdicts

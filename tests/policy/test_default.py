@@ -1,4 +1,4 @@
-"""The default policy's tables, and what they must never say."""
+"""The policy that ships, and what it must never say."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from upstander.engine.assessment import Assessment
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import HUMAN_ONLY, REVERSE, AgeBand, Intervention, Level, Tactic
-from upstander.policy import default
-from upstander.policy.default import DefaultPolicy
+from upstander.policy import judge
 
-POLICY = DefaultPolicy()
+POLICY = judge.bundled()
+TABLES = POLICY.tables
 
 
 def assess(**changes: object) -> Assessment:
@@ -26,14 +26,14 @@ def assess(**changes: object) -> Assessment:
 
 
 def test_every_table_covers_every_age_band() -> None:
-    assert set(default.PROTECTION) == set(AgeBand)
-    protections = set(default.PROTECTION.values())
-    for table in (default.THRESHOLDS, default.HOLD_AT_NOTICE, default.STEPS, default.ON_DEADLINE):
+    assert set(TABLES.protection) == set(AgeBand)
+    protections = set(TABLES.protection.values())
+    for table in (TABLES.levels, TABLES.hold_at_notice, TABLES.steps, TABLES.on_deadline):
         assert set(table) == protections
 
 
 def test_thresholds_rise_with_the_level_and_fall_with_age() -> None:
-    order = [default.THRESHOLDS[name] for name in ("child", "teen", "unknown", "adult")]
+    order = [TABLES.levels[name] for name in ("child", "teen", "unknown", "adult")]
     for row in order:
         assert list(row) == sorted(row)
     for younger, older in itertools.pairwise(order):
@@ -41,10 +41,11 @@ def test_thresholds_rise_with_the_level_and_fall_with_age() -> None:
 
 
 def test_the_machine_never_orders_what_only_a_person_may() -> None:
-    steps = {step for table in default.STEPS.values() for row in table.values() for step in row}
+    steps = {step for table in TABLES.steps.values() for row in table.values() for step in row}
+    steps |= {step for rule in TABLES.rules for step in rule.ask}
     assert not steps & HUMAN_ONLY
     assert Intervention.END in HUMAN_ONLY
-    assert set(default.COOLDOWN_MS) >= steps
+    assert set(TABLES.cooldown) >= steps
 
 
 def test_every_intervention_says_what_undoes_it() -> None:

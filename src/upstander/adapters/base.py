@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from upstander.model.vocabulary import Intervention
+from upstander.nudge.payload import Card
 
 
 class Capability(StrEnum):
@@ -19,10 +20,14 @@ class Capability(StrEnum):
     NUDGE_HOST = "nudge_host"
     WARN_VIEWER = "warn_viewer"
     MUTE_VIEWER = "mute_viewer"
+    REMOVE_VIEWER = "remove_viewer"
     SLOW_MODE = "slow_mode"
     DISABLE_GIFTS = "disable_gifts"
+    DISABLE_COMMENTS = "disable_comments"
+    DISABLE_INVITES = "disable_invites"
     HIDE_COUNTS = "hide_counts"
     CALL_MODERATOR = "call_moderator"
+    PAGE_OPERATOR = "page_operator"
     PAUSE = "pause"
     END = "end"
 
@@ -39,13 +44,20 @@ NEAREST: dict[Intervention, tuple[tuple[Capability, str], ...]] = {
     I.WARN_VIEWER: ((C.WARN_VIEWER, "warn_viewer"),),
     I.MUTE_VIEWER: ((C.MUTE_VIEWER, "mute_viewer"), (C.SLOW_MODE, "slow_mode")),
     I.UNMUTE_VIEWER: ((C.MUTE_VIEWER, "unmute_viewer"), (C.SLOW_MODE, "slow_mode_off")),
+    I.REMOVE_VIEWER: ((C.REMOVE_VIEWER, "remove_viewer"), (C.MUTE_VIEWER, "mute_viewer")),
+    I.READMIT_VIEWER: ((C.REMOVE_VIEWER, "readmit_viewer"), (C.MUTE_VIEWER, "unmute_viewer")),
     I.SLOW_MODE: ((C.SLOW_MODE, "slow_mode"),),
     I.SLOW_MODE_OFF: ((C.SLOW_MODE, "slow_mode_off"),),
     I.DISABLE_GIFTS: ((C.DISABLE_GIFTS, "disable_gifts"),),
     I.ENABLE_GIFTS: ((C.DISABLE_GIFTS, "enable_gifts"),),
+    I.DISABLE_COMMENTS: ((C.DISABLE_COMMENTS, "disable_comments"), (C.SLOW_MODE, "slow_mode")),
+    I.ENABLE_COMMENTS: ((C.DISABLE_COMMENTS, "enable_comments"), (C.SLOW_MODE, "slow_mode_off")),
+    I.DISABLE_INVITES: ((C.DISABLE_INVITES, "disable_invites"),),
+    I.ENABLE_INVITES: ((C.DISABLE_INVITES, "enable_invites"),),
     I.HIDE_COUNTS: ((C.HIDE_COUNTS, "hide_counts"),),
     I.SHOW_COUNTS: ((C.HIDE_COUNTS, "show_counts"),),
     I.CALL_MODERATOR: ((C.CALL_MODERATOR, "call_moderator"),),
+    I.PAGE_OPERATOR: ((C.PAGE_OPERATOR, "page_operator"), (C.CALL_MODERATOR, "call_moderator")),
     # An adapter that can end but not pause is never made to end a broadcast by the machine: ending is irreversible.
     I.PAUSE: ((C.PAUSE, "pause"),),
     I.RESUME: ((C.PAUSE, "resume"),),
@@ -61,9 +73,15 @@ def nearest(intervention: Intervention, capabilities: frozenset[Capability]) -> 
     return None
 
 
-class Action(msgspec.Struct, frozen=True, gc=False):
+def doings(capabilities: frozenset[Capability]) -> frozenset[str]:
+    """Everything that ``nearest`` may have an adapter with these capabilities do."""
+    return frozenset(doing for options in NEAREST.values() for serves, doing in options if serves in capabilities)
+
+
+class Action(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One action of the outbox. ``id`` is its idempotency key: the same broadcast, event, intervention and target
-    always give the same id. ``asked`` is what policy wanted, ``doing`` the nearest thing the adapter can do."""
+    always give the same id. ``asked`` is what policy wanted, ``doing`` the nearest thing the adapter can do.
+    ``card`` comes with ``nudge_host``: what to show; none when every card that fits was shown minutes ago."""
 
     id: str
     platform: str
@@ -76,6 +94,7 @@ class Action(msgspec.Struct, frozen=True, gc=False):
     level: str
     created_at: int
     expires_at: int
+    card: Card | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -87,8 +106,16 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     retry_after_s: float = 0.0
 
 
+def unserved(action: Action) -> Outcome:
+    """What an adapter answers when it is asked for something that none of its capabilities serves."""
+    return Outcome(False, note=f"this adapter does not do `{action.doing[:60]}`: see its `capabilities`")
+
+
 class Adapter(Protocol):
-    """Performs actions on a platform. Performing the same action twice must have the effect of once."""
+    """Performs actions on a platform. Performing the same action twice must have the effect of once.
+
+    ``conformance`` checks all of this; every adapter of this project passes it.
+    """
 
     @property
     def name(self) -> str:

@@ -12,7 +12,8 @@ import re
 
 import httpx
 
-from upstander.adapters.base import Action, Capability, Outcome
+from upstander.adapters.base import Action, Capability, Outcome, doings, unserved
+from upstander.adapters.http import refused
 
 TIMEOUT_S = 5.0
 #: A publisher that nginx announced may not have joined yet, or may sit with another worker: ask this often.
@@ -63,6 +64,8 @@ class NginxRtmpAdapter:
 
     async def perform(self, action: Action) -> Outcome:
         """Drop the publisher, or note that it may publish again."""
+        if action.doing not in doings(self.capabilities):
+            return unserved(action)
         if action.doing == "resume":
             return Outcome(True, note="publishing is allowed again")
         if not self.can_drop(action.broadcast):
@@ -84,12 +87,14 @@ class NginxRtmpAdapter:
         url = httpx.URL(f"{self._control}/drop/publisher")
         target = f"{url.path}?app={self.app}&name={stream}".encode()
         try:
-            response = await self._client.get(url, extensions={"target": target})
-        except httpx.HTTPError as error:
+            # httpx's own time-out starts anew with every byte.
+            async with asyncio.timeout(TIMEOUT_S):
+                response = await self._client.get(url, extensions={"target": target})
+        except (httpx.HTTPError, TimeoutError) as error:
             return Outcome(False, retry=True, note=f"nginx gave no answer ({type(error).__name__})"), 0
         if not response.is_success:
             note = f"nginx answered {response.status_code}: check `control_url` and `rtmp_control`"
-            return Outcome(False, response.status_code >= 500, note), 0
+            return refused(response, note), 0
         dropped = response.text.strip()
         if not dropped.isdigit():
             return Outcome(False, note="the answer is not that of `rtmp_control`: check `control_url`"), 0

@@ -11,7 +11,8 @@ import time
 import httpx
 import msgspec
 
-from upstander.adapters.base import Action, Capability, Outcome
+from upstander.adapters.base import Action, Capability, Outcome, doings, unserved
+from upstander.adapters.http import refused
 
 TIMEOUT_S = 10.0
 
@@ -52,6 +53,8 @@ class WebhookAdapter:
 
     async def perform(self, action: Action) -> Outcome:
         """Post the action."""
+        if action.doing not in doings(self.capabilities):
+            return unserved(action)
         body = msgspec.json.encode(action)
         timestamp = int(time.time())
         headers = {
@@ -68,10 +71,7 @@ class WebhookAdapter:
             return Outcome(False, retry=True, note=f"no answer ({type(error).__name__})")
         if response.is_success:
             return Outcome(True, note=_did(response.content))
-        retry = response.status_code in (408, 425, 429) or response.status_code >= 500
-        after = response.headers.get("retry-after", "")
-        seconds = float(after) if after.isascii() and after.isdigit() else 0.0
-        return Outcome(False, retry, f"answered {response.status_code}", seconds)
+        return refused(response, f"answered {response.status_code}")
 
     async def close(self) -> None:
         """Close the connections."""

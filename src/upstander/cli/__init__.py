@@ -19,6 +19,8 @@ _COMMANDS = {
     "evaluate": "measure how well the detector does",
     "learn": "train a shadow model on verdicts; two people put it in force",
     "packs": "check packs of patterns, and see why a text fires",
+    "nudge": "check, preview and count the cards that hosts see",
+    "policy": "check, read, compare and try out policies; see which rules are met",
     "explain": "say what was decided on an event, and why",
     "doctor": "say what is installed, configured and reachable",
     "keys": "make, list and revoke API keys",

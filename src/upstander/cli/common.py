@@ -14,6 +14,7 @@ import msgspec
 from upstander import settings as settings_module
 from upstander.detect.packs import PackError
 from upstander.journal.store import JournalError
+from upstander.policy.document import PolicyError
 from upstander.settings import Settings, SettingsError
 
 
@@ -52,7 +53,7 @@ def clear_errors() -> Iterator[None]:
     """Turn errors that a user can mend into one line and exit status 2."""
     try:
         yield
-    except (SettingsError, JournalError, PackError) as error:
+    except (SettingsError, JournalError, PackError, PolicyError) as error:
         raise Mistake(str(error)) from None
 
 

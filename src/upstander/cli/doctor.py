@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import os
 import platform
@@ -21,11 +22,12 @@ from rich.table import Table
 from rich.text import Text
 
 from upstander import __version__
+from upstander.adapters.xmpp_link import Failed, XmppLink
 from upstander.cli.common import config_option, print_json
 from upstander.detect.packs import PackError
 from upstander.detect.packs import load as load_packs
 from upstander.detect.text import TextDetector
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.runtime import cache_folder
 from upstander.settings import AdapterSettings, Settings, SettingsError, load, read_secret
 
@@ -184,14 +186,43 @@ def _port(settings: Settings) -> Finding:
 def _adapter(adapter: AdapterSettings) -> Iterator[Finding]:
     what = f"adapter {adapter.name}"
     try:
-        read_secret(adapter.secret_file)
+        secret = read_secret(adapter.secret_file)
     except SettingsError as error:
         yield Finding(what, "problem", str(error))
         return
-    address = adapter.url or adapter.control_url
+    if adapter.kind == "xmpp":
+        yield _xmpp(adapter, secret)
+        return
+    address, headers = adapter.url or adapter.control_url, {}
+    if adapter.kind == "matrix":
+        address = f"{adapter.url.rstrip('/')}/_matrix/client/v3/account/whoami"
+        headers = {"authorization": f"Bearer {secret}"}
     try:
-        answer = httpx.get(address, timeout=3)
+        answer = httpx.get(address, headers=headers, timeout=3)
     except httpx.HTTPError as error:
         yield Finding(what, "problem", f"{address} does not answer ({type(error).__name__})", "Is it running?")
         return
+    if adapter.kind == "matrix" and answer.status_code != 200:
+        fix = "Is `url` the homeserver's address, and does `secret_file` hold the moderation account's access token?"
+        yield Finding(what, "problem", f"{address} answered {answer.status_code}", fix)
+        return
     yield Finding(what, "ok", f"{adapter.kind} at {address} answers ({answer.status_code} to a plain GET)")
+
+
+def _xmpp(adapter: AdapterSettings, password: str) -> Finding:
+    """Whether the moderation account can log in. Only a room's own answer could say that mod_upstander is loaded."""
+
+    async def log_in(link: XmppLink) -> None:
+        try:
+            await link.log_in()
+        finally:
+            await link.close()
+
+    what, where = f"adapter {adapter.name}", adapter.url or f"the server of {adapter.jid}"
+    try:
+        asyncio.run(log_in(XmppLink(adapter.jid, password, adapter.url)))
+    except ImportError:
+        return Finding(what, "problem", "slixmpp is not installed", "Run: pip install 'upstander[xmpp]'")
+    except (ValueError, Failed) as error:
+        return Finding(what, "problem", f"{where}: {error}", "Is it running, and does `secret_file` hold the password?")
+    return Finding(what, "ok", f"xmpp: {adapter.jid} can log in at {where}")

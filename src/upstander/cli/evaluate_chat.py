@@ -11,7 +11,7 @@ from rich.table import Table
 
 from upstander.cli.common import Mistake, clear_errors, config_option, print_json, settings_of
 from upstander.evaluate.recorded import MAX_NOTICE, MAX_URGENT, ChatError, Played, play
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.model.vocabulary import AgeBand, Level
 from upstander.runtime import Runtime
 

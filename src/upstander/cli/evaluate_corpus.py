@@ -18,7 +18,7 @@ from upstander.evaluate.readers import READERS
 from upstander.evaluate.readers.pan12 import read_predators
 from upstander.evaluate.run import CaseTrace, trace_all
 from upstander.evaluate.summary import About, summarise
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.model.vocabulary import AgeBand
 from upstander.runtime import Configuration, Runtime
 

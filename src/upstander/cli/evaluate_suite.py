@@ -13,7 +13,7 @@ from upstander.evaluate import suites
 from upstander.evaluate.functional import Obfuscated, Report, TacticResult, gates, pooled, run, total
 from upstander.evaluate.split import Part
 from upstander.evaluate.suite_report import as_html, as_json, language_totals
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.model.vocabulary import Tactic
 from upstander.runtime import Runtime
 

@@ -100,7 +100,7 @@ def train(config: Path | None, data: str | None, as_json: bool) -> None:
         from upstander.learn import shadow
     except ImportError as error:
         raise Mistake(f"{error.name} is not installed. Install upstander[train].") from None
-    from upstander.gateway.service import configuration_of
+    from upstander.gateway.configuration import configuration_of
     from upstander.runtime import current
 
     settings = settings_of(config, data)

@@ -21,7 +21,7 @@ from upstander.detect.packfile import Problem
 from upstander.detect.packs import PackError
 from upstander.detect.text import TextDetector
 from upstander.detect.trace import Found
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import MEANING
 from upstander.runtime import cache_folder

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from upstander.cli.common import clear_errors, config_option, settings_of
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.journal.entries import reference
 from upstander.model.decision import Decision, replay_line
 from upstander.model.events import AnyEvent

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from upstander.cli.common import Mistake, clear_errors, config_option, print_json, settings_of
-from upstander.gateway.service import configuration_of
+from upstander.gateway.configuration import configuration_of
 from upstander.journal import store
 from upstander.journal.recovery import Verification, verify
 from upstander.runtime import Configuration

@@ -12,6 +12,14 @@ from upstander.model.signal import Signal
 from upstander.model.vocabulary import AgeBand, Level
 
 
+class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Something that rules count: when (epoch milliseconds), by whom, what (a tactic, gift, invite, user_report)."""
+
+    at: int
+    actor: str
+    label: str
+
+
 class Assessment(msgspec.Struct, frozen=True, gc=False):
     """What is believed after one event, for policy to judge.
 
@@ -19,6 +27,8 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
     ``broadcast_belief`` that of the whole audience, ``pressing`` how many viewers pressed within the last minute.
     ``signals`` are this event's tactics. ``issued`` says when (epoch milliseconds) an intervention was last asked
     for in this broadcast, by ``name`` or ``name:target``. ``events`` counts this pair's events that showed something.
+    ``marks`` are the broadcast's last ones, the last ``fresh`` of them this event's; ``stopped`` the rules whose
+    breaker has tripped.
     """
 
     event: str
@@ -37,14 +47,46 @@ class Assessment(msgspec.Struct, frozen=True, gc=False):
     broadcast_level: int
     muted: bool
     issued: Mapping[str, int]
+    marks: tuple[Mark, ...] = ()
+    fresh: int = 0
+    stopped: frozenset[str] = frozenset()
+
+
+class FiredRule(msgspec.Struct, frozen=True, gc=False):
+    """A rule that held: ``live`` (or only noted), why, what it asks for, the level it raises to (0: none), and what it
+    proposes to a person."""
+
+    id: str
+    live: bool
+    why: str
+    ask: tuple[str, ...]
+    level: int
+    propose: tuple[str, ...] = ()
 
 
 class Judgement(msgspec.Struct, frozen=True, gc=False):
-    """What policy makes of an assessment: the pair's level, the broadcast's level and the interventions."""
+    """What policy makes of an assessment: the pair's level, the broadcast's level and the interventions.
+
+    ``fired`` are the rules that held; ``proposals`` what a person should decide about the viewer's account.
+    """
 
     level: Level
     broadcast_level: Level
     interventions: tuple[Asked, ...]
+    fired: tuple[FiredRule, ...] = ()
+    proposals: tuple[str, ...] = ()
+
+
+class Limit(Protocol):
+    """How often something may be asked for on one platform, within a minute and within a day."""
+
+    @property
+    def minute(self) -> int:
+        """Within a minute."""
+
+    @property
+    def day(self) -> int:
+        """Within a day."""
 
 
 class Policy(Protocol):
@@ -53,6 +95,13 @@ class Policy(Protocol):
     @property
     def hash(self) -> str:
         """Names exactly this policy (hexadecimal SHA-256)."""
+
+    @property
+    def acts(self) -> frozenset[str]:
+        """Events without words (gift, invite, user_report) that it wants to judge although they show no tactic."""
+
+    def budget(self, key: str) -> Limit | None:
+        """The budget of an intervention, or of a rule (``rule:id``)."""
 
     def judge(self, assessment: Assessment) -> Judgement:
         """The level and the interventions for one assessment."""

@@ -11,7 +11,7 @@ from upstander.detect.fragments import Fragment
 from upstander.detect.normalise import views
 from upstander.detect.paraphrase import SOURCE as GUESS
 from upstander.detect.text import HostText, TextDetector
-from upstander.engine import belief, explain, viewers
+from upstander.engine import belief, explain, judging, viewers
 from upstander.engine.assessment import Assessment, Policy
 from upstander.engine.clock import tick, tick_engine
 from upstander.engine.exposures import CHILD_BANDS, active_exposures, factor_of, learn_band, set_exposure
@@ -39,8 +39,6 @@ ENGINE_VERSION = "2"
 #: Late events still count for this long after the end; then the broadcast's state is released.
 GRACE_MS = 60_000
 EVENTS_KEPT = 8
-#: Interventions whose cooldown is remembered in one broadcast.
-MAX_ISSUED = 4_096
 #: A voice in the stream that is not the host's has no account: this stands for it.
 VOICE = "\x00voice"
 #: The kind of an event that holds no words of the viewer whom it speaks about: there is no comment to hold.
@@ -60,6 +58,8 @@ class Engine:
 
     def __init__(self, detector: TextDetector, policy: Policy) -> None:
         self.state = EngineState()
+        #: how many of the broadcast's last marks are the event's that is being observed
+        self._fresh = 0
         self.configure(detector, policy)
         self._handlers: dict[type, Callable[[Any, Broadcast], Decision | None]] = {
             wire.Comment: self._comment,
@@ -106,6 +106,7 @@ class Engine:
             touch(state, broadcast, minute)
         broadcast.events += 1
         broadcast.last_event = event.id
+        self._fresh = 0
         return self._handlers[type(event)](event, broadcast)
 
     def order(self, order: Order) -> None:
@@ -121,7 +122,7 @@ class Engine:
             for key in (str(undone), f"{undone}:{order.target}"):
                 broadcast.issued.pop(key, None)
         # A person's order opens the same cooldown as the machine's: it is not repeated or undone at once.
-        self._remember(broadcast, Asked(order.do, order.target))
+        judging.remember(broadcast, Asked(order.do, order.target))
 
     def status(self, broadcast: str) -> str:
         """``live``, ``ended`` (its events no longer count) or ``unknown``."""
@@ -178,16 +179,23 @@ class Engine:
         return self._said(event, broadcast, event.actor, event.text)
 
     def _gift(self, event: wire.Gift, broadcast: Broadcast) -> Decision | None:
+        self._fresh += judging.mark(broadcast, event.actor, ["gift"])
         for signal in crowd.gift(broadcast.audience, event, broadcast.now):
             set_exposure(broadcast, signal)
         paid = exchange.gave(broadcast.exchange, event, broadcast.now)
         if event.text:
             return self._said(event, broadcast, event.actor, event.text, paid)
-        return self._shown(event, broadcast, event.actor, paid, kind=WITHOUT_WORDS) if paid else None
+        if paid:
+            return self._shown(event, broadcast, event.actor, paid, kind=WITHOUT_WORDS)
+        if "gift" in self._policy.acts:
+            pair = pair_of(broadcast, event.actor)
+            return self._decide(event, broadcast, event.actor, pair, (), {}, 0.0, WITHOUT_WORDS)
+        return None
 
     def _invite(self, event: wire.Invite, broadcast: Broadcast) -> Decision | None:
         if event.actor == broadcast.host:
             return None
+        self._fresh += judging.mark(broadcast, event.actor, ["invite"])
         return self._shown(event, broadcast, event.actor, crowd.invite(event))
 
     def _user_report(self, event: wire.UserReport, broadcast: Broadcast) -> Decision | None:
@@ -196,6 +204,7 @@ class Engine:
         pair = pair_of(broadcast, event.subject)
         if event.actor not in pair.reporters and len(pair.reporters) < belief.MAX_REPORTS:
             pair.reporters = [*pair.reporters, event.actor]
+        self._fresh += judging.mark(broadcast, event.subject, ["user_report"])
         return self._decide(event, broadcast, event.subject, pair, (), {}, 0.0)
 
     def _speech(self, event: wire.Speech, broadcast: Broadcast) -> Decision | None:
@@ -301,6 +310,7 @@ class Engine:
             held = evidence.get(signal.label, 0.0)
             evidence[signal.label] = belief.add(held, signal.strength, cap)
             gains[signal.label] = evidence[signal.label] - held
+        self._fresh += judging.mark(broadcast, actor, [str(signal.label) for signal in signals])
         pair.shown += 1
         if event.id not in pair.events:
             pair.events = [*pair.events, event.id][-EVENTS_KEPT:]
@@ -353,14 +363,17 @@ class Engine:
             broadcast_level=broadcast.level,
             muted=bool(pair.muted),
             issued=broadcast.issued,
+            marks=tuple(broadcast.marks),
+            fresh=self._fresh,
         )
-        judged = self._policy.judge(assessment)
+        judged, ruled = judging.judge(state, self._policy, assessment)
         reasons = [explain.of_signal(signal, gains[signal.label] * factor) for signal in signals]
         reasons += explain.of_pair(pair, evidence, gains, factor, event.id)
         reasons += explain.of_standing(added, others, children)
         reasons += explain.of_exposures(broadcast, active)
+        reasons += ruled
         for asked in judged.interventions:
-            self._note(broadcast, pair, actor, asked, event.id)
+            judging.note(broadcast, pair, actor, asked, event.id)
         pair.level = max(pair.level, judged.level)
         broadcast.level = max(broadcast.level, judged.level, judged.broadcast_level)
         return Decision(
@@ -376,19 +389,5 @@ class Engine:
             broadcast_belief=explain.rounded(broadcast.belief),
             reasons=tuple(reasons),
             versions=self.versions,
+            proposals=judged.proposals,
         )
-
-    @staticmethod
-    def _note(broadcast: Broadcast, pair: Pair, actor: str, asked: Asked, event: str) -> None:
-        if asked.do is Intervention.MUTE_VIEWER and asked.target == actor:
-            pair.muted = event
-        if asked.do is not Intervention.HOLD_COMMENT:
-            Engine._remember(broadcast, asked)
-
-    @staticmethod
-    def _remember(broadcast: Broadcast, asked: Asked) -> None:
-        """Open an intervention's cooldown."""
-        broadcast.issued.pop(asked.key, None)
-        while len(broadcast.issued) >= MAX_ISSUED:
-            del broadcast.issued[next(iter(broadcast.issued))]  # its cooldown is long over, or a flood is on
-        broadcast.issued[asked.key] = broadcast.now

@@ -7,6 +7,8 @@ import msgspec
 from upstander.detect.audience import Audience
 from upstander.detect.exchange import Exchange
 from upstander.detect.fragments import Fragment
+from upstander.engine.assessment import Mark
+from upstander.engine.breakers import Window
 from upstander.model.vocabulary import AgeBand
 
 
@@ -71,6 +73,8 @@ class Broadcast(msgspec.Struct, gc=False):
     level: int = 0
     #: when an intervention was last asked for, by "name" or "name:target"
     issued: dict[str, int] = {}
+    #: the last things that rules count
+    marks: list[Mark] = []
 
 
 class ViewerRecord(msgspec.Struct, gc=False):
@@ -96,6 +100,8 @@ class EngineState(msgspec.Struct, gc=False):
     #: ended and released broadcasts, oldest first, with the time they ended
     ended: dict[str, int] = {}
     observed: int = 0
+    #: what was asked for lately, by intervention or "rule:id"
+    budgets: dict[str, Window] = {}
 
 
 _ENCODER = msgspec.msgpack.Encoder()

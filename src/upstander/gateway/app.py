@@ -11,7 +11,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from upstander.console import live
-from upstander.gateway import broadcasts, events, nginx_rtmp
+from upstander.gateway import broadcasts, events, nginx_rtmp, nudges
 from upstander.gateway.http import EXCEPTION_HANDLERS, authorise, json_response, problem, service_of
 from upstander.gateway.keys import Scope
 from upstander.gateway.openapi import describe
@@ -65,12 +65,15 @@ def create_app(service: Service) -> Starlette:
         # Orders first: a broadcast's id may itself contain slashes.
         Route("/v1/broadcasts/{broadcast:path}/orders", broadcasts.post_order, methods=["POST"]),
         Route("/v1/broadcasts/{broadcast:path}", broadcasts.get_broadcast),
+        Route("/v1/nudges", nudges.get_card),
+        Route("/v1/nudges/{nudge}", nudges.post_report, methods=["POST"]),
         WebSocketRoute("/v1/stream", stream),
         Route("/v1/stream", _upgrade),
         Route("/healthz", _health),
         Route("/readyz", _ready),
         Route("/metrics", _metrics),
         Route("/openapi.json", _openapi),
+        Route(nudges.COMPONENT, nudges.get_component),
         Route("/adapters/{adapter}/publish", nginx_rtmp.on_publish, methods=["POST"]),
         Route("/adapters/{adapter}/done", nginx_rtmp.on_publish_done, methods=["POST"]),
         *live.ROUTES,

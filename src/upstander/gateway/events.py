@@ -20,7 +20,6 @@ from upstander.model.decision import Asked, Decision
 from upstander.model.events import AnyEvent, Comment, Gift
 from upstander.model.vocabulary import AgeBand, Intervention
 from upstander.model.wire import WireError, decode_event, read_events
-from upstander.policy.default import ON_DEADLINE, PROTECTION
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +125,7 @@ def _terms(intake: Intake, platform: str, event: AnyEvent, asked: str | None) ->
     """How long this comment waits (ms), and what becomes of it when it waited in vain."""
     broadcast = intake.broadcast(platform, event.broadcast)
     band = broadcast.band if broadcast else AgeBand.UNKNOWN
-    on_deadline = (broadcast.on_deadline if broadcast else "") or ON_DEADLINE[PROTECTION[band]]
+    on_deadline = (broadcast.on_deadline if broadcast else "") or intake.runtime.policy.on_deadline(band)
     deadline = (broadcast.deadline_ms if broadcast else 0) or intake.settings.hold.deadline_ms
     if asked is not None:
         number = whole_number(asked, 1, 10_000)

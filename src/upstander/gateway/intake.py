@@ -28,6 +28,7 @@ from upstander.model.events import AnyEvent, BroadcastStarted, Verdict
 from upstander.model.order import Order, decode_order
 from upstander.model.vocabulary import Intervention
 from upstander.model.wire import WireError
+from upstander.nudge.book import Book
 from upstander.outbox import actions
 from upstander.runtime import Configuration, Runtime
 from upstander.settings import Settings
@@ -76,6 +77,7 @@ class Intake:
         self.settings = settings
         self.configuration = configuration
         self.hub = Hub()
+        self.nudges = Book(settings.nudge)
         self.pending = 0
         self.accepted = self.duplicates = self.refused = self.overloads = 0
         self.by_platform: dict[str, list[Adapter]] = {}
@@ -184,6 +186,8 @@ class Intake:
             if decision is not None:
                 seen.body = encode_decision(decision)
                 entries.append(Entry(Kind.DECISION, seen.body, now, platform, event.broadcast, key))
+                broadcast = self.broadcast(platform, event.broadcast)
+                entries += self.nudges.of_decision(self.journal.reader, platform, decision, broadcast, now)
                 if decision.interventions:
                     statements += actions.of_decision(self.by_platform, platform, decision, now, inline)
         self.refused += sum(isinstance(result, WireError) for result in results)
@@ -251,7 +255,9 @@ class Intake:
         # The engine and the journal must take it in the same order as events: no ``await`` before it is submitted.
         self.runtime.order(platform, order)
         now = now_ms()
-        entry = Entry(Kind.ORDER, msgspec.json.encode(order), now, platform, order.broadcast, key)
+        entries = [Entry(Kind.ORDER, msgspec.json.encode(order), now, platform, order.broadcast, key)]
+        broadcast = self.broadcast(platform, order.broadcast)
+        entries += self.nudges.of_order(self.journal.reader, platform, order, broadcast, now)
         future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._ordering[key] = (order, future)
 
@@ -264,7 +270,7 @@ class Intake:
                 future.set_exception(Unavailable(str(batch.error)))
                 future.exception()  # whoever waited may have gone: do not warn about that
 
-        self.journal.submit([entry], actions.of_order(self.by_platform, platform, order, now), done)
+        self.journal.submit(entries, actions.of_order(self.by_platform, platform, order, now), done)
         return await asyncio.shield(future), True
 
     async def configure(self, configuration: Configuration, detector: TextDetector) -> None:
@@ -279,13 +285,13 @@ class Intake:
         self.configuration = configuration
         await self._append([Entry(Kind.CONFIG, configuration.encode(), now_ms())], ())
 
-    async def record(self, kind: Kind, platform: str, broadcast: str, body: object) -> None:
-        """Note something in the journal that moves no belief: an answer given late, a view."""
-        await self._append([Entry(kind, msgspec.json.encode(body), now_ms(), platform, broadcast)], ())
+    async def record(self, kind: Kind, platform: str, broadcast: str, body: object, ref: int | None = None) -> int:
+        """Note something in the journal that moves no belief: an answer given late, a view. Its sequence number."""
+        return await self._append([Entry(kind, msgspec.json.encode(body), now_ms(), platform, broadcast, ref)], ())
 
-    async def _append(self, entries: Sequence[Entry], statements: Sequence[Statement]) -> None:
+    async def _append(self, entries: Sequence[Entry], statements: Sequence[Statement]) -> int:
         try:
-            await self.journal.append(entries, statements)
+            return await self.journal.append(entries, statements)
         except store.JournalError as error:
             raise Unavailable(str(error)) from None
 
@@ -334,6 +340,7 @@ class Intake:
             break
         log.warning("the journal can be written again: events are accepted")
         self._mender = None
+        self.nudges.forget()
         self._since_snapshot = 0
         self.available = True
         self.on_actions()

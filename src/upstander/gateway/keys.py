@@ -24,6 +24,7 @@ class Scope(StrEnum):
     ORDERS_WRITE = "orders:write"
     LIVE_READ = "live:read"
     METRICS_READ = "metrics:read"
+    NUDGES_WRITE = "nudges:write"
 
 
 class Key(msgspec.Struct, frozen=True, gc=False):

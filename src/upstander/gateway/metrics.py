@@ -73,6 +73,10 @@ class Metrics:
             ("upstander_hold_deadline_missed", "Held comments answered by fail policy.", self.deadlines_missed),
         ):
             yield CounterMetricFamily(name, help_text, value=value)
+        nudges = CounterMetricFamily("upstander_nudges", "Cards chosen, and what platforms reported.", labels=["event"])
+        for event, count in intake.nudges.counts.items():
+            nudges.add_metric([event], count)
+        yield nudges
         yield GaugeMetricFamily("upstander_ready", "1 when events are accepted.", value=int(intake.available))
         yield GaugeMetricFamily(
             "upstander_packs_reload_failed",

@@ -12,6 +12,8 @@ from upstander.gateway.keys import Scope
 from upstander.model.answers import EventsAnswer, HoldAnswer
 from upstander.model.decision import Decision
 from upstander.model.events import AnyEvent, Comment, Gift
+from upstander.nudge.book import Report
+from upstander.nudge.payload import Card
 
 
 class ErrorBody(msgspec.Struct):
@@ -49,6 +51,8 @@ _TYPES: tuple[Any, ...] = (
     OrderAsked,
     DecisionsAnswer,
     ErrorAnswer,
+    Report,
+    Card,
 )
 
 
@@ -59,9 +63,10 @@ def describe() -> dict[str, Any]:
     )
     # ``msgspec.Raw`` (JSON that is passed on unparsed: here, decisions) has no schema of its own.
     components["BroadcastView"]["properties"]["decisions"]["items"] = {"$ref": "#/components/schemas/Decision"}
-    event, held, events_answer, hold_answer, broadcast, order, decisions, error, _ = schemas
+    event, held, events_answer, hold_answer, broadcast, order, decisions, error, report, card, _ = schemas
     text = {"schema": {"type": "string"}}
     broadcast_id = {"name": "broadcast", "in": "path", "required": True, "schema": {"type": "string"}}
+    event_id = {**broadcast_id, "name": "event", "in": "query"}
     after = {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0}}
     limit = {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 1000}}
     deadline = {"name": "deadline_ms", "in": "query", "schema": {"type": "integer", "minimum": 1, "maximum": 10000}}
@@ -158,6 +163,27 @@ def describe() -> dict[str, Any]:
                     parameters=[after, limit],
                 )
             },
+            "/v1/nudges": {
+                "get": operation(
+                    "The card of a decision that asks for `nudge_host`",
+                    Scope.DECISIONS_READ,
+                    {"200": _json(card, "The card."), "404": _json(error, "That event has no card.")},
+                    parameters=[{**broadcast_id, "in": "query"}, event_id],
+                )
+            },
+            "/v1/nudges/{nudge}": {
+                "post": operation(
+                    "What came of a nudge: shown, dismissed, or a button pressed",
+                    Scope.NUDGES_WRITE,
+                    {
+                        "200": _json(_REPORT_ANSWER, "Recorded."),
+                        "404": _json(error, "No such nudge is known."),
+                        "422": _json(error, "The report is incomplete."),
+                    },
+                    {"application/json": {"schema": report}},
+                    [{**broadcast_id, "name": "nudge"}],
+                )
+            },
             "/v1/stream": {
                 "get": operation(
                     "WebSocket: events in, acknowledgements and decisions out, resumable",
@@ -203,6 +229,11 @@ _ORDER_ANSWER = {
     "type": "object",
     "required": ["order", "seq", "duplicate"],
     "properties": {"order": {"type": "string"}, "seq": {"type": "integer"}, "duplicate": {"type": "boolean"}},
+}
+_REPORT_ANSWER = {
+    "type": "object",
+    "required": ["nudge", "seq", "duplicate"],
+    "properties": {"nudge": {"type": "string"}, "seq": {"type": "integer"}, "duplicate": {"type": "boolean"}},
 }
 
 

@@ -8,65 +8,25 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
-from upstander import runtime
 from upstander.adapters.base import Adapter
+from upstander.adapters.matrix.adapter import CAPABILITIES, MatrixAdapter
 from upstander.adapters.nginx_rtmp import NginxRtmpAdapter
 from upstander.adapters.webhook import WebhookAdapter
-from upstander.detect import packs
-from upstander.detect.packs import PackError
+from upstander.adapters.xmpp import CAPABILITIES as XMPP_CAPABILITIES
+from upstander.adapters.xmpp import XmppAdapter
+from upstander.gateway.configuration import configuration_to_start
 from upstander.gateway.intake import Intake
 from upstander.gateway.keys import KeyStore
 from upstander.gateway.metrics import Metrics
 from upstander.gateway.reload import Reloader
 from upstander.gateway.wall import Wall
-from upstander.journal import lock, store
+from upstander.journal import lock
 from upstander.journal.recovery import Progress
-from upstander.learn.registry import Registry, RegistryError
 from upstander.outbox.dispatcher import Dispatcher
 from upstander.settings import AdapterSettings, Settings, SettingsError, read_secret
 
 log = logging.getLogger(__name__)
-
-
-def configuration_of(settings: Settings) -> runtime.Configuration:
-    """The configuration that these settings ask for."""
-    try:
-        model = Registry(settings.folder).current_bytes()
-    except RegistryError as error:
-        raise SettingsError(str(error)) from None
-    return runtime.current(packs.from_folder(Path(settings.packs)) if settings.packs else None, model)
-
-
-def configuration_to_start(settings: Settings) -> tuple[runtime.Configuration, str]:
-    """The configuration to start with, and why it is not the one that the settings ask for (empty: it is).
-
-    Packs that broke while the service ran must not keep it from starting again, and children unwatched: the packs
-    that decided last go on. Raises ``PackError`` when there are none, and when the folder itself is not there.
-    """
-    try:
-        wanted = configuration_of(settings)
-        wanted.detector()
-    except PackError as error:
-        last = _last_configuration(settings) if Path(settings.packs).is_dir() else None
-        if last is None:
-            raise
-        before = runtime.current(last.packs)
-        before.detector()
-        return before, str(error)
-    return wanted, ""
-
-
-def _last_configuration(settings: Settings) -> runtime.Configuration | None:
-    if not settings.packs or not settings.journal_path.exists():
-        return None
-    connection = store.connect(settings.journal_path, readonly=True)
-    try:
-        placed = store.last_configuration(connection, store.head(connection)[0])
-    finally:
-        connection.close()
-    return runtime.decode_configuration(placed.entry.body) if placed else None
 
 
 def adapter_of(settings: AdapterSettings) -> Adapter:
@@ -76,7 +36,33 @@ def adapter_of(settings: AdapterSettings) -> Adapter:
         return NginxRtmpAdapter(settings.name, settings.platform, settings.control_url, settings.app)
     capabilities = frozenset(settings.capabilities)
     try:
+        if settings.kind == "matrix":
+            return MatrixAdapter(
+                settings.name,
+                settings.platform,
+                settings.url,
+                secret,
+                capabilities or CAPABILITIES,
+                settings.moderators_room,
+                settings.nudge_text,
+                settings.warning_text,
+            )
+        if settings.kind == "xmpp":
+            return XmppAdapter(
+                settings.name,
+                settings.platform,
+                settings.jid,
+                secret,
+                settings.url,
+                capabilities or XMPP_CAPABILITIES,
+                settings.moderators_jid,
+                settings.nudge_text,
+                settings.warning_text,
+            )
         return WebhookAdapter(settings.name, settings.platform, settings.url, secret, capabilities)
+    except ImportError:
+        fix = f"Run: pip install 'upstander[{settings.kind}]'"
+        raise SettingsError(f"adapter `{settings.name}` needs packages that are not installed. {fix}") from None
     except ValueError as error:
         raise SettingsError(f"adapter `{settings.name}`: {settings.secret_file}: {error}") from None
 

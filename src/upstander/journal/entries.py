@@ -20,6 +20,8 @@ class Kind(StrEnum):
     ORDER = "order"
     ANSWER = "answer"
     AUDIT = "audit"
+    NUDGE = "nudge"
+    NUDGE_REPORT = "nudge_report"
 
 
 class Entry(msgspec.Struct, frozen=True, gc=False):

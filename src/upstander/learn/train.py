@@ -26,7 +26,7 @@ from upstander.detect.paraphrase import TACTICS
 from upstander.learn.augment import variants
 
 FOLDS = 5
-VARIANTS = 3
+VARIANTS = 1
 SEED = 20_170_801
 #: Inverse strength of the linear model's L2 penalty.
 PENALTY = 8.0
@@ -132,7 +132,7 @@ def _linear(texts: Sequence[str], labels: NDArray[np.bool_], weights: NDArray[np
             continue
         # Lines of another tactic may show this one too (nobody labelled them for it), so they count less against it.
         weight = weights * np.where(own | benign, 1.0, 0.35) * np.where(own, 3.0, 1.0)
-        model = LogisticRegression(C=PENALTY, max_iter=300, solver="liblinear", random_state=0)
+        model = LogisticRegression(C=PENALTY, max_iter=100, tol=0.02, solver="liblinear", random_state=0)
         out[:, index] = model.fit(matrix, own, sample_weight=weight).coef_[0]
     return np.clip(np.rint(out / tier.UNIT), -32_767, 32_767).astype(np.int16)
 
@@ -202,7 +202,7 @@ def _cues(lines: Sequence[Line]) -> tuple[dict[str, list[tuple[int, float]]], li
             weights.append(np.zeros(matrix.shape[1]))
             continue
         weight = np.where(own, 3.0, np.where(harmful, 0.35, 1.0))
-        model = LogisticRegression(C=1.0, max_iter=300, solver="liblinear", random_state=0)
+        model = LogisticRegression(C=1.0, max_iter=100, tol=0.02, solver="liblinear", random_state=0)
         model.fit(matrix, own, sample_weight=weight)
         biases.append(round(float(model.intercept_[0]), 3))
         weights.append(model.coef_[0])

@@ -29,11 +29,12 @@ class Asked(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An intervention that policy asks for, and at whom or what it is aimed.
 
     ``target`` is a comment's event id for comment interventions, a viewer for viewer interventions, and empty
-    for those that concern the broadcast or its host.
+    for those that concern the broadcast or its host. ``rule``: the policy's rule that asked (empty: its levels did).
     """
 
     do: Intervention
     target: str = ""
+    rule: str = ""
 
     @property
     def key(self) -> str:
@@ -46,7 +47,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
 
     ``belief`` is in nats, on the (actor, host) pair, exposures included. ``broadcast_belief`` is the same for
     the whole audience. ``tactics`` and ``exposures``: those that this event showed, and those in force.
-    ``versions`` are the first 16 hexadecimal digits of the hashes of packs and policy.
+    ``versions`` are the first 16 hexadecimal digits of the hashes of packs and policy. ``proposals`` are left to a
+    person: what to do about the viewer's account.
     """
 
     event: str
@@ -61,6 +63,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     broadcast_belief: float
     reasons: tuple[Reason, ...]
     versions: dict[str, str]
+    proposals: tuple[str, ...] = ()
 
 
 _ENCODER = msgspec.json.Encoder()

@@ -137,13 +137,20 @@ class Intervention(StrEnum):
     WARN_VIEWER = "warn_viewer"
     MUTE_VIEWER = "mute_viewer"
     UNMUTE_VIEWER = "unmute_viewer"
+    REMOVE_VIEWER = "remove_viewer"
+    READMIT_VIEWER = "readmit_viewer"
     SLOW_MODE = "slow_mode"
     SLOW_MODE_OFF = "slow_mode_off"
     DISABLE_GIFTS = "disable_gifts"
     ENABLE_GIFTS = "enable_gifts"
+    DISABLE_COMMENTS = "disable_comments"
+    ENABLE_COMMENTS = "enable_comments"
+    DISABLE_INVITES = "disable_invites"
+    ENABLE_INVITES = "enable_invites"
     HIDE_COUNTS = "hide_counts"
     SHOW_COUNTS = "show_counts"
     CALL_MODERATOR = "call_moderator"
+    PAGE_OPERATOR = "page_operator"
     PAUSE = "pause"
     RESUME = "resume"
     END = "end"
@@ -158,13 +165,20 @@ REVERSE: dict[Intervention, Intervention | None] = {
     Intervention.WARN_VIEWER: None,
     Intervention.MUTE_VIEWER: Intervention.UNMUTE_VIEWER,
     Intervention.UNMUTE_VIEWER: Intervention.MUTE_VIEWER,
+    Intervention.REMOVE_VIEWER: Intervention.READMIT_VIEWER,
+    Intervention.READMIT_VIEWER: Intervention.REMOVE_VIEWER,
     Intervention.SLOW_MODE: Intervention.SLOW_MODE_OFF,
     Intervention.SLOW_MODE_OFF: Intervention.SLOW_MODE,
     Intervention.DISABLE_GIFTS: Intervention.ENABLE_GIFTS,
     Intervention.ENABLE_GIFTS: Intervention.DISABLE_GIFTS,
+    Intervention.DISABLE_COMMENTS: Intervention.ENABLE_COMMENTS,
+    Intervention.ENABLE_COMMENTS: Intervention.DISABLE_COMMENTS,
+    Intervention.DISABLE_INVITES: Intervention.ENABLE_INVITES,
+    Intervention.ENABLE_INVITES: Intervention.DISABLE_INVITES,
     Intervention.HIDE_COUNTS: Intervention.SHOW_COUNTS,
     Intervention.SHOW_COUNTS: Intervention.HIDE_COUNTS,
     Intervention.CALL_MODERATOR: None,
+    Intervention.PAGE_OPERATOR: None,
     Intervention.PAUSE: Intervention.RESUME,
     Intervention.RESUME: Intervention.PAUSE,
     Intervention.END: None,

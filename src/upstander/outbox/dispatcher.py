@@ -14,6 +14,7 @@ import msgspec
 from upstander.adapters.base import Adapter, Outcome
 from upstander.journal.aio import AsyncJournal
 from upstander.journal.store import JournalError
+from upstander.nudge.book import with_card
 from upstander.outbox import actions
 from upstander.outbox.actions import Row, State
 
@@ -166,7 +167,7 @@ class Dispatcher:
         if actions.state_of(self._journal.reader, action.id) is not State.SENT:
             return True  # taken back meanwhile
         try:
-            outcome = await adapter.perform(action)
+            outcome = await adapter.perform(with_card(self._journal.reader, action))
         except Exception as error:
             log.exception("adapter %s failed", adapter.name)
             outcome = Outcome(False, retry=True, note=f"the adapter failed ({type(error).__name__})")

@@ -1,0 +1,1 @@
+"""Policies tried out on broadcasts of the past."""

@@ -1,0 +1,101 @@
+"""Policy asked, budgets kept, and what was asked for remembered. State is handed in."""
+
+from __future__ import annotations
+
+import msgspec
+
+from upstander.engine.assessment import Assessment, FiredRule, Judgement, Mark, Policy
+from upstander.engine.breakers import spend, stopped
+from upstander.engine.state import Broadcast, EngineState, Pair
+from upstander.model.decision import Asked, Reason
+from upstander.model.vocabulary import Intervention, Level
+
+#: Interventions whose cooldown is remembered in one broadcast.
+MAX_ISSUED = 4_096
+#: Things remembered in one broadcast for rules to count.
+MAX_MARKS = 64
+
+
+def mark(broadcast: Broadcast, actor: str, labels: list[str]) -> int:
+    """Remember what happened, for rules to count; returns how many marks were made."""
+    made = [Mark(broadcast.now, actor, label) for label in labels]
+    broadcast.marks = [*broadcast.marks, *made][-MAX_MARKS:]
+    return len(made)
+
+
+def judge(state: EngineState, policy: Policy, assessment: Assessment) -> tuple[Judgement, list[Reason]]:
+    """The policy's judgement within its budgets, and the reasons that rules and breakers give.
+
+    A rule or an intervention whose budget is spent is only noted; at that moment an operator is paged, once. A rule
+    spends one of its budget for each event on which it did something: to hold while its cooldown runs costs nothing.
+    """
+    now = state.clock
+    out = {key[5:] for key in state.budgets if key.startswith("rule:") and stopped(state.budgets, key, now)}
+    pages: list[Asked] = []
+    reasons: list[Reason] = []
+    paid: set[str] = set()
+    while True:
+        judged = policy.judge(msgspec.structs.replace(assessment, stopped=frozenset(out)) if out else assessment)
+        overdrawn = set()
+        for rule in judged.fired:
+            key = f"rule:{rule.id}"
+            limit = policy.budget(key) if rule.id not in paid and _acts(rule, judged) else None
+            why = spend(state.budgets, key, limit, now) if limit else ""
+            if why:
+                overdrawn.add(rule.id)
+                pages.append(Asked(Intervention.PAGE_OPERATOR, key))
+                reasons.append(Reason("breaker", f"{why}: only noted for now"))
+            elif limit:
+                paid.add(rule.id)
+        if not overdrawn:
+            break
+        # Without these rules others may act that had nothing to add before: they must pay too.
+        out |= overdrawn
+    kept = []
+    for asked in judged.interventions:
+        key = str(asked.do)
+        limit = policy.budget(key)
+        if limit is not None and stopped(state.budgets, key, now):
+            reasons.append(Reason("breaker", f"{key} would have been asked for, and its breaker has tripped"))
+            continue
+        why = spend(state.budgets, key, limit, now) if limit else ""
+        if why:
+            pages.append(Asked(Intervention.PAGE_OPERATOR, key))
+            reasons.append(Reason("breaker", f"{why}: only noted for now"))
+            continue
+        kept.append(asked)
+    reasons += [_of_rule(rule) for rule in judged.fired]
+    return msgspec.structs.replace(judged, interventions=(*kept, *pages)), reasons
+
+
+def _acts(rule: FiredRule, judged: Judgement) -> bool:
+    if not rule.live:
+        return False
+    return bool(rule.level or rule.propose) or any(asked.rule == rule.id for asked in judged.interventions)
+
+
+def _of_rule(rule: FiredRule) -> Reason:
+    parts = [name.replace("_", " ") for name in rule.ask]
+    if rule.level:
+        parts.append(f"at least {Level(rule.level).word}")
+    parts += [f"a person to decide: {name.replace('_', ' ')}" for name in rule.propose]
+    if rule.live:
+        return Reason("rule", rule.why, source=f"rule.{rule.id}")
+    what = f" (would ask for: {', '.join(parts)})" if parts else ""
+    return Reason("shadow_rule", f"{rule.why}{what}", source=f"rule.{rule.id}")
+
+
+def note(broadcast: Broadcast, pair: Pair, actor: str, asked: Asked, event: str) -> None:
+    """Remember what was asked for: its cooldown, and that a viewer is muted."""
+    if asked.do is Intervention.MUTE_VIEWER and asked.target == actor:
+        pair.muted = event
+    if asked.do is not Intervention.HOLD_COMMENT:
+        remember(broadcast, asked)
+
+
+def remember(broadcast: Broadcast, asked: Asked) -> None:
+    """Open an intervention's cooldown."""
+    broadcast.issued.pop(asked.key, None)
+    while len(broadcast.issued) >= MAX_ISSUED:
+        del broadcast.issued[next(iter(broadcast.issued))]  # its cooldown is long over, or a flood is on
+    broadcast.issued[asked.key] = broadcast.now
