@@ -30,7 +30,8 @@ docs: setup-dev ## build the documentation site into site/
 	.venv/bin/mkdocs build --strict --quiet
 
 bench: setup-dev ## run every benchmark, one machine-readable line each
-	@for b in engine packs scale gateway http_frameworks soak; do .venv/bin/python benchmarks/$$b.py || exit 1; done
+	@scripts/synapse.sh
+	@for b in engine packs scale gateway http_frameworks soak matrix; do .venv/bin/python benchmarks/$$b.py || exit 1; done
 
 clean: ## remove what was built (not your data)
 	rm -rf .venv .tools site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

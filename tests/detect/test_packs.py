@@ -11,6 +11,7 @@ from upstander.detect.matcher import Hit, Matcher
 from upstander.detect.normalise import views
 from upstander.detect.packs import PackError, Pattern
 from upstander.model.vocabulary import Tactic
+from upstander.runtime import cache_folder
 
 #: Exposures that the host's own words show; the others come from the broadcast's numbers, not from a pack.
 TEXT_EXPOSURES = (
@@ -37,7 +38,7 @@ for _pattern in ENGLISH:
 
 @pytest.fixture(scope="module")
 def matcher() -> Matcher:
-    return Matcher(SHIPPED)
+    return Matcher(SHIPPED, cache_folder())
 
 
 def who_says(pattern: Pattern) -> str:

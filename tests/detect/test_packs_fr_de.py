@@ -11,6 +11,7 @@ from upstander.detect.matcher import Matcher
 from upstander.detect.normalise import views
 from upstander.detect.packs import Pattern
 from upstander.model.vocabulary import Exposure, Tactic
+from upstander.runtime import cache_folder
 
 LANGUAGES = ("de", "fr")
 TACTICS = tuple(str(tactic) for tactic in Tactic)
@@ -33,7 +34,7 @@ each_language = pytest.mark.parametrize("language", LANGUAGES)
 @pytest.fixture(scope="module")
 def matcher() -> Matcher:
     sources = [(name, text) for name, text in packs.bundled() if name.startswith(tuple(f"{x}/" for x in LANGUAGES))]
-    return Matcher(packs.load(sources))
+    return Matcher(packs.load(sources), cache_folder())
 
 
 def struck(matcher: Matcher, text: str, who: str) -> list[Pattern]:

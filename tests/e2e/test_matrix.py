@@ -14,7 +14,7 @@ import pytest
 from nginx_support import free_port
 from synapse_support import SERVER, Account, Content, Synapse, synapse
 
-from support import Served, asynchronous, bearer, make_key, serve, until
+from support import Served, asynchronous, bearer, make_key, revoke, serve, until
 from upstander.adapters.base import Adapter, Capability
 from upstander.adapters.conformance import assert_conforms
 from upstander.adapters.matrix.adapter import MatrixAdapter
@@ -44,6 +44,11 @@ class Site:
         """Somebody of whom Upstander holds nothing."""
         self.numbers.append(1)
         return self.synapse.register(f"viewer{len(self.numbers)}")
+
+    def viewer_in(self, room: str) -> Account:
+        viewer = self.viewer()
+        viewer.join(room)
+        return viewer
 
     def broadcast(self, *viewers: Account, band: str = "10_12", **content: Any) -> str:
         """A room that is a broadcast of the host, with everybody in it."""
@@ -353,10 +358,12 @@ def test_without_upstander_a_child_s_room_waits_and_an_adult_s_goes_on(site: Sit
     assert_refused(viewer.send(strict, "hello"), "This message could not be checked just now")
     arrived = viewer.sent(adult, "hello")
     assert "hello" in bodies(site.other.arrivals(adult, arrived))
-    missed = site.viewer()
-    missed.join(child)
+    site.viewer_in(child)
     with serve(site.folder, site.toml, port=site.port):
         viewer.sent(child, "hello again")
         assert_refused(viewer.send(child, PRESS))
         # Who came meanwhile is told as soon as that is possible.
         until(lambda: site.held(child).get("viewers_present") == 3, "the one who came meanwhile")
+        revoke(site.folder / "data", site.key)
+        assert_refused(site.viewer_in(child).send(child, "hello"), "This message could not be checked just now")
+        until(lambda: "answered 401: no valid API key" in site.synapse.log.read_text(), "the log to say why")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from prosody_support import ROOMS, SCRIPTED, SERVER, Prosody, bridged, people, prosody, script, stanza_id, words
 from xmpp_site import PRESS, Site, running
 
-from support import asynchronous, eventually, serve
+from support import asynchronous, eventually, free_port, serve
 
 
 @pytest.fixture(scope="module")
@@ -230,6 +231,7 @@ async def test_settings_that_cannot_be_used_leave_a_child_s_chat_shut(tmp_path: 
     (tmp_path / "key").write_text("ups_0123456789ab_" + "x" * 43)
     (tmp_path / "key").chmod(0o644)
     options = f"""
+        upstander_url = "http://127.0.0.1:{free_port()}"
         upstander_key_file = "{tmp_path}/key"
         upstander_default = false
         upstander_rooms = {{ stage = {{ host_age_band = "adlut", host = "host@{SERVER}" }}, lobby = false }}
@@ -247,7 +249,13 @@ async def test_settings_that_cannot_be_used_leave_a_child_s_chat_shut(tmp_path: 
             described = await mod.make_room(host.jid, "10_12")
             await host.join(described)
             await host.refused(described, "hello", says="This message could not be checked just now")
-        assert "can be read by others" in server.text
+            assert "can be read by others" in server.text and "no answer from" not in server.text
+            # Mended, and read again: now there is a key, and still nobody who answers.
+            (tmp_path / "key").chmod(0o600)
+            server.popen.send_signal(signal.SIGHUP)
+            await eventually(lambda: "config-reloaded" in server.text or "Reloading configuration" in server.text)
+            await host.refused(described, "hello", says="This message could not be checked just now")
+            await eventually(lambda: "no answer from http://127.0.0.1" in server.text)
         assert '`host_age_band` is "adlut": use one of under_10' in server.text
     finally:
         server.stop()

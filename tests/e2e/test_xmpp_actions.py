@@ -243,6 +243,23 @@ async def test_words_in_a_presence_stay_behind(site: Site) -> None:
 
 
 @asynchronous
+async def test_words_in_an_invitation_stay_behind(site: Site) -> None:
+    async with people(site.prosody, "platform", "host", "v1") as (mod, host, viewer):
+        room = await mod.make_room(host.jid, "10_12", **{"muc#roomconfig_roomname": "ü" * 600})
+        await viewer.join(room)
+        for kind in ("invite", "decline"):
+            viewer.write(
+                f'<message to="{room}"><body>{PRESS}</body><x xmlns="http://jabber.org/protocol/muc#user">'
+                f'<{kind} to="{host.jid}"><reason>{PRESS}</reason></{kind}></x></message>'
+            )
+        await eventually(lambda: len(host.got(room, "normal")) == 2)
+        assert PRESS not in "".join(tostring(each, encoding="unicode") for each in host.stanzas)
+        # The room has a long name, which is cut between two letters; Upstander knows the room all the same.
+        await viewer.told(room, "hello")
+        assert site.held(room)["host_age_band"] == "10_12"
+
+
+@asynchronous
 async def test_who_comes_and_goes_is_told(site: Site) -> None:
     async with people(site.prosody, "platform", "host", "v1", "v2") as (mod, host, one, two):
         room = await mod.make_room(host.jid, "10_12")

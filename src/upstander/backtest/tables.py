@@ -114,7 +114,7 @@ def sections(tried: Tried) -> list[Section]:
             "rules",
             "Rules",
             "How often each held: live, and only noted (in shadow, or past its budget).",
-            ("rule", "old", "new", "live, old", "live, new", "noted, old", "noted, new"),
+            ("rule", "mode, old", "mode, new", "live, old", "live, new", "noted, old", "noted, new"),
             [
                 (rule, modes[0].get(rule, "-"), modes[1].get(rule, "-"),
                  *_each(old.live[rule], new.live[rule], old.shadow[rule], new.shadow[rule]))
@@ -163,7 +163,7 @@ def _side(side: Side, tried: Tried) -> dict[str, object]:
 _EXAMPLE_HEADS = ("event", "level", "asked for", "why")
 
 
-def _examples(examples: Iterable[Example]) -> list[tuple[str, ...]]:
+def _examples(examples: Iterable[Example]) -> Sequence[tuple[str, ...]]:
     rows = []
     for one in examples:
         level = one.before if one.before == one.after else f"{one.before} -> {one.after}"
@@ -198,7 +198,7 @@ def _each(*counts: int) -> tuple[str, ...]:
     return tuple(f"{count:,}" for count in counts)
 
 
-def _counts(old: Counter[str], new: Counter[str]) -> list[tuple[str, ...]]:
+def _counts(old: Counter[str], new: Counter[str]) -> Sequence[tuple[str, ...]]:
     return [(name.replace("_", " "), *_row(old[name], new[name])) for name in sorted(old | new)]
 
 

@@ -73,7 +73,8 @@ def _print(result: Verification, cut: bool) -> None:
         console.print(f"  entry {seq:,}, event {event or '?'}", markup=False)
     if result.foreign:
         console.print(
-            f"[yellow]{result.foreign:,} events were decided by another release, or after some that were: only their chain is checked[/]"
+            f"[yellow]{result.foreign:,} events were decided by another release, or after some that were: "
+            "only their chain is checked[/]"
         )
     if result.engine_failures:
         console.print(f"[yellow]the engine failed on {result.engine_failures:,} events (the same ones as then)[/]")

@@ -15,7 +15,7 @@ _TACTICS = frozenset(str(tactic) for tactic in Tactic)
 
 
 class Example(msgspec.Struct, frozen=True):
-    """A line and the tactic it is an example of. ``shows`` is False for a benign twin of that tactic (``""``: of none)."""
+    """A line and the tactic it is an example of. ``shows`` is False for a benign twin of it (``""``: of none)."""
 
     text: str
     tactic: str

@@ -16,6 +16,9 @@ OWN_MS = 60_000
 OTHERS_MS = 20_000
 #: How many earlier fragments of one viewer are joined with a new one.
 MAX_JOINED = 3
+#: Only a clear pattern (nats) may be made of pieces: weak hints fit many pieces by chance, of two viewers above all.
+OWN_LEAST = 1.8
+OTHERS_LEAST = 2.2
 #: Two viewers who happen to write one after the other prove less than one who does.
 OTHERS_FACTOR = 0.8
 

@@ -38,9 +38,11 @@ MAX_CONTRAST = 0.5
 #: What a paraphrase may say at most, in nats: less than a clear pattern, for it is a guess. Alone it raises a notice
 #: for a child's broadcast, and none where the host's age is unknown.
 MAX_STRENGTH = 1.6
+#: How far above the ratio that benign twins reach a line must be: ordinary chat holds more than twins.
+MARGIN = 1.0
 #: By how much it may weigh a weak pattern down or up. Down only so far: benign words could be added on purpose.
-MAX_DOWN = 1.0
-MAX_UP = 0.6
+MAX_DOWN = 2.0
+MAX_UP = 0.3
 #: Where a paraphrase's signals say they come from.
 SOURCE = "paraphrase"
 #: Log odds, by its words alone, from which a line is worth a second thought: above even; of a suspected viewer, below.
@@ -176,7 +178,7 @@ class ParaphraseModel:
         possible = [
             tactic
             for tactic, (bias, a, b) in enumerate(mix)
-            if bias + a * linear[tactic] + b * MAX_CONTRAST >= least[tactic] or TACTICS[tactic] in asked
+            if bias + a * linear[tactic] + b * MAX_CONTRAST >= least[tactic] + MARGIN or TACTICS[tactic] in asked
         ]
         if not possible:
             return []
@@ -189,7 +191,7 @@ class ParaphraseModel:
                 continue
             bias, a, b = mix[tactic]
             ratio = bias + a * linear[tactic] + b * (self._top_mean(own) - benign)
-            enough = ratio >= least[tactic]
+            enough = ratio >= least[tactic] + MARGIN
             if enough or TACTICS[tactic] in asked:
                 neighbour = self._examples[self._slices[tactic + 1].start + int(own.argmax())][0]
                 found.append(Found(Tactic(TACTICS[tactic]), ratio, neighbour, enough))

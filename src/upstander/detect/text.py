@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import phonenumbers
 
-from upstander.detect.fragments import OTHERS_FACTOR, Joined
+from upstander.detect.fragments import OTHERS_FACTOR, OTHERS_LEAST, OWN_LEAST, Joined
 from upstander.detect.matcher import Hit, Matcher
 from upstander.detect.normalise import Views, align, views
 from upstander.detect.packs import PackSet
@@ -21,7 +21,7 @@ EVASION_BONUS = 0.5
 #: Factor on what is addressed to another viewer ("@name …") and not to the host.
 ASIDE = 0.4
 #: A pattern as strong as this leaves no doubt: no second thought is needed.
-SETTLED = 1.8
+SETTLED = 3.2
 #: A weak pattern that the model weighs down still says this much.
 LEAST = 0.1
 #: A phone number offered by a viewer asks the host to leave the platform.
@@ -105,6 +105,8 @@ class TextDetector:
             return []
         for joined in joins:
             for pattern, end in self.matcher.scan_across(joined.text, joined.boundary, "viewer"):
+                if pattern.strength < (OTHERS_LEAST if joined.shared else OWN_LEAST):
+                    continue
                 strength = pattern.strength * (OTHERS_FACTOR if joined.shared else 1.0)
                 if pattern.label in found and found[pattern.label].strength >= strength:
                     continue

@@ -41,6 +41,8 @@ GRACE_MS = 60_000
 EVENTS_KEPT = 8
 #: A voice in the stream that is not the host's has no account: this stands for it.
 VOICE = "\x00voice"
+#: A signal as strong as this is no hint: from then on a model's guesses about the viewer add up.
+FIRM = 1.8
 #: The kind of an event that holds no words of the viewer whom it speaks about: there is no comment to hold.
 WITHOUT_WORDS = "act"
 
@@ -238,15 +240,16 @@ class Engine:
         now = broadcast.now
         pair = broadcast.pairs.get(actor) if broadcast.pairs else None
         seen = views(text)
-        signals = self._detector.viewer(text, broadcast.host, suspected=pair is not None and pair.shown > 0, seen=seen)
+        signals = self._detector.viewer(text, broadcast.host, suspected=pair is not None and pair.firm, seen=seen)
         if len(seen.plain) <= fragments.MAX_FRAGMENT and broadcast.band is not AgeBand.ADULT:
             joins = fragments.joined(broadcast.recent, actor, seen.plain, now)
             if all(signal.source == GUESS for signal in signals):
                 broadcast.recent = fragments.keep(broadcast.recent, Fragment(actor, seen.plain, now, event.id))
             if joins:
                 signals = merged(signals, self._detector.across(text, seen, joins))
-        if signals:
-            signals = merged(signals, exchange.said(broadcast.exchange, actor, seen.plain, signals, now))
+        firm = [signal for signal in signals if signal.source != GUESS]
+        if firm:
+            signals = merged(signals, exchange.said(broadcast.exchange, actor, seen.plain, firm, now))
         if signals or paid:
             return self._shown(event, broadcast, actor, merged(signals, paid))
         if pair is not None and pair.muted:
@@ -300,6 +303,9 @@ class Engine:
             pair.evidence = {tactic: value * fade for tactic, value in pair.evidence.items() if value * fade > 0.01}
             # Whole seconds only, as the decay counts them: what is left over counts the next time.
             pair.at += elapsed // 1000 * 1000
+        pair.firm = pair.firm or any(s.source != GUESS and s.strength >= FIRM for s in signals)
+        if not pair.firm:
+            signals = judging.one_guess(pair, signals)
         evidence = pair.evidence
         before = sum(evidence.values())
         gains: dict[str, float] = {}
@@ -315,7 +321,7 @@ class Engine:
         if event.id not in pair.events:
             pair.events = [*pair.events, event.id][-EVENTS_KEPT:]
         share = belief.VIEWER_SHARE_CAP
-        gained = max(0.0, min(sum(evidence.values()), share) - min(before, share))
+        gained = max(0.0, min(sum(evidence.values()), share) - min(before, share)) if pair.firm else 0.0
         return self._decide(event, broadcast, actor, pair, tuple(signals), gains, gained, kind)
 
     def _decide(
@@ -344,7 +350,7 @@ class Engine:
         broadcast.belief = faded_belief(broadcast) + gained * factor
         if now - broadcast.belief_at >= 1000:
             broadcast.belief_at = now - (now - broadcast.belief_at) % 1000 if broadcast.belief_at else now
-        if signals and actor != VOICE:
+        if signals and pair.firm and actor != VOICE:
             viewers.record(state.viewers, actor, broadcast.id, shown, now)
         assessment = Assessment(
             event=event.id,

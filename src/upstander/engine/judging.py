@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from upstander.detect.paraphrase import SOURCE as GUESS
 from upstander.engine.assessment import Assessment, FiredRule, Judgement, Mark, Policy
 from upstander.engine.breakers import spend, stopped
 from upstander.engine.state import Broadcast, EngineState, Pair
 from upstander.model.decision import Asked, Reason
+from upstander.model.signal import Signal
 from upstander.model.vocabulary import Intervention, Level
 
 #: Interventions whose cooldown is remembered in one broadcast.
@@ -21,6 +23,21 @@ def mark(broadcast: Broadcast, actor: str, labels: list[str]) -> int:
     made = [Mark(broadcast.now, actor, label) for label in labels]
     broadcast.marks = [*broadcast.marks, *made][-MAX_MARKS:]
     return len(made)
+
+
+def one_guess(pair: Pair, signals: list[Signal]) -> list[Signal]:
+    """While no clear pattern fired for a pair, one guess counts, the likeliest there was: guesses never add up."""
+    guesses = [signal for signal in signals if signal.source == GUESS]
+    if not guesses:
+        return signals
+    best = max(guesses, key=lambda signal: signal.strength)
+    held = pair.evidence.get(pair.guess, 0.0) if pair.guess else 0.0
+    if best.strength <= held:
+        shown = msgspec.structs.replace(best, strength=0.0)
+    else:
+        pair.evidence.pop(pair.guess, None)
+        pair.guess, shown = str(best.label), best
+    return [signal for signal in signals if signal.source != GUESS] + [shown]
 
 
 def judge(state: EngineState, policy: Policy, assessment: Assessment) -> tuple[Judgement, list[Reason]]:

@@ -16,13 +16,16 @@ class Pair(msgspec.Struct, gc=False):
     """What is believed about one viewer towards this broadcast's host.
 
     ``evidence`` is nats a tactic (only tactics that were seen), all as of ``at`` (epoch milliseconds); ``events``
-    the last ids that moved it, ``shown`` how many did; ``level`` the highest reached; ``muted`` the event since which
-    the viewer is muted.
+    the last ids that moved it, ``shown`` how many did; ``firm`` whether a clear pattern did, ``guess`` the tactic that
+    a model's guess stands for while none did; ``level`` the highest reached; ``muted`` the event since which the
+    viewer is muted.
     """
 
     at: int
     evidence: dict[str, float] = {}
     shown: int = 0
+    firm: bool = False
+    guess: str = ""
     events: list[str] = []
     reporters: list[str] = []
     level: int = 0

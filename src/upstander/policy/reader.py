@@ -147,11 +147,15 @@ class _Reader:
     def _thresholds(self, node: yaml.Node, name: str) -> tuple[float, float, float, float]:
         entries = self.d.mapping(node, f"the levels of {name}", _LEVELS)
         self.d.require(node, entries, f"the levels of {name}", _LEVELS)
+        before = len(self.d.problems)
         values = [self._number(entries, level, 0.1, 100.0) for level in _LEVELS]
-        for (lower, a), (higher, b) in itertools.pairwise(zip(_LEVELS, values, strict=True)):
+        if len(self.d.problems) > before:
+            values = []  # what cannot be read is neither high nor low
+        for (lower, a), (higher, b) in itertools.pairwise(zip(_LEVELS, values, strict=False)):
             if b < a and higher in entries:
                 self.d.say(entries[higher][1], f"`{higher}` is below `{lower}`", "Levels must not fall.")
-        return values[0], values[1], values[2], values[3]
+        notice, concern, urgent, emergency = values or (0.1, 0.1, 0.1, 0.1)
+        return notice, concern, urgent, emergency
 
     def _interventions(self, node: yaml.Node | None) -> tuple[Intervention, ...]:
         found = []

@@ -85,11 +85,17 @@ local function event_of(kind, room, fields)
 	return fields;
 end
 
+-- At most so many bytes, without half a letter at the end.
+local function short(text, most)
+	if not text or #text <= most then return text or ""; end
+	return (text:sub(1, most):gsub("[\192-\255]?[\128-\191]*$", ""));
+end
+
 local function started(room, about)
 	return event_of("broadcast_started", room, {
 		host = about.host, host_age_band = about.host_age_band, age_source = about.age_source,
 		on_deadline = about.on_deadline, deadline_ms = about.deadline_ms,
-		title = (room:get_name() or ""):sub(1, 250), language = (room:get_language() or ""):sub(1, 35),
+		title = short(room:get_name(), 1000), language = short(room:get_language(), 35),
 	});
 end
 
@@ -219,6 +225,21 @@ module:hook("muc-build-occupant-presence", function (event)
 		end);
 	end
 end);
+
+-- So do invitations and refusals of them, which the room carries to anybody.
+local function without_words(event)
+	local about = rooms.about(event.room);
+	if not about or not rooms.protected(about) then return; end
+	event.stanza:maptags(function (tag)
+		if tag.attr.xmlns ~= "http://jabber.org/protocol/muc#user" then return nil; end
+		return tag:maptags(function (inner)
+			return inner:maptags(function (each) return each.name ~= "reason" and each or nil; end);
+		end);
+	end);
+end
+
+module:hook("muc-invite", without_words, 100);
+module:hook("muc-decline", without_words, 100);
 
 -- Who comes and goes -------------------------------------------------------------------------------------------------
 
