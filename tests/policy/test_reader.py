@@ -48,9 +48,13 @@ FAULTS = {
     "no_expression": (f"when: {RULE}", "when:"),
     "too_long": (RULE, " || ".join(["muted"] * 130)),
     "nested_too_deeply": (RULE, "(" * 20 + "muted" + ")" * 20),
-    "folded_expression": (f"when: {RULE}", "when: >\n      counter.reports >= 3\n      && beleif >= 3.0\n      && muted"),
+    "folded_expression": (
+        f"when: {RULE}", "when: >\n      counter.reports >= 3\n      && beleif >= 3.0\n      && muted",
+    ),
     "literal_expression": (f"when: {RULE}", "when: |\n      counter.reports >= 3\n      && beleif >= 3.0"),
-    "quoted_expression": (f"when: {RULE}", "when: 'counter.reports >= 3\n      && kind == ''comment''\n      && beleif >= 3.0'"),
+    "quoted_expression": (
+        f"when: {RULE}", "when: 'counter.reports >= 3\n      && kind == ''comment''\n      && beleif >= 3.0'",
+    ),
     "escaped_expression": (f"when: {RULE}", 'when: "kind == \\"comment\\" && beleif >= 3.0"'),
     "plain_expression_on_two_lines": (f"when: {RULE}", "when: counter.reports >= 3\n      && beleif >= 3.0"),
     "sequence_of_one_step": ("steps: [[gift], [dare, sex", "steps: [[dare, gift, sex"),
@@ -85,7 +89,10 @@ def test_no_snapshot_is_left_over() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "just words", "name: x", "a: &a [*a]", "\x00", "---\n---\n", "? [a]\n: b\n", "[" * 5_000, "name: !!binary x"],
+    [
+        "", "[]", "just words", "name: x", "a: &a [*a]", "\x00", "---\n---\n", "? [a]\n: b\n", "[" * 5_000,
+        "name: !!binary x",
+    ],
 )  # fmt: skip
 def test_what_is_no_policy_at_all_is_refused_with_a_problem(text: str) -> None:
     tables, problems = read("p", text)

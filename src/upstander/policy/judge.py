@@ -66,6 +66,8 @@ class RulePolicy:
         used = {(kind, name or quoted) for rule, _ in self._active for kind, name, quoted in _USED.findall(rule.when)}
         self._counters = {name: c for name, c in tables.counters.items() if ("counter", name) in used}
         self._sequences = {name: s for name, s in tables.sequences.items() if ("sequence", name) in used}
+        #: What no rule names need not be handed over: that is what costs most.
+        self._named = {name for rule, _ in self._active for name in re.findall(r"\w+", rule.when)}
         self._budgets: dict[str, Budget] = tables.budgets | {
             f"rule:{rule.id}": rule.budget for rule in tables.rules if rule.budget is not None
         }
@@ -150,7 +152,7 @@ class RulePolicy:
         return fired
 
     def _variables(self, a: Assessment, standing: Standing, level: Level) -> dict[str, object]:
-        return {
+        values: dict[str, object] = {
             **_LEVEL_NUMBERS,
             "kind": a.kind,
             "protection": standing.protection,
@@ -169,6 +171,7 @@ class RulePolicy:
             "counter": {name: _count(counter, a) for name, counter in self._counters.items()},
             "sequence": {name: _happened(sequence, a) for name, sequence in self._sequences.items()},
         }
+        return {name: value for name, value in values.items() if name in self._named}
 
     # -- what is asked for -------------------------------------------------------------------------------------------
 
