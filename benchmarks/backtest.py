@@ -1,6 +1,6 @@
 """A back-test: two policies over one million events, in two processes, compared as they come.
 
-Limit: under 60 s on two cores, from the start of the processes to the compared result. Chat as it is recorded, repeated;
+Limit: under 60 s on two cores, from the start of the processes to the result. Chat as it is recorded, repeated;
 every host 10 to 12. The new policy is the one that ships with 20 rules more and lower thresholds.
 """
 

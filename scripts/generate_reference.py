@@ -25,6 +25,8 @@ from upstander.policy import presets
 from upstander.policy.coverage import Declared
 from upstander.policy.effective import strictest
 from upstander.policy.presets import Kind, Preset, Requirement, Row
+from upstander.policy.schema import ACTS, ASKABLE, MODES, PROPOSALS
+from upstander.policy.variables import MEANINGS, VARIABLES
 from upstander.settings import (
     AdapterSettings,
     Hold,
@@ -234,7 +236,38 @@ def preset_tables() -> str:
     return "\n".join([*parts, *(preset(one) for one in shipped)])
 
 
-PAGES = {"wire.md": wire, "vocabulary.md": words, "settings.md": settings, "presets.md": preset_tables}
+def rule_words() -> str:
+    """What rules can speak of, and what they can do."""
+    types_ = {"int": "whole number", "double": "number with decimals", "bool": "true or false", "text": "text"}
+    rows = []
+    for name, meaning in MEANINGS.items():
+        found = VARIABLES.get(name)
+        if found is None:
+            what, values = "by name: " + ("whole number" if name == "counter" else "true or false"), ()
+        elif found.name in ("list", "map"):
+            what = f"list of {types_[found.of]}s" if found.name == "list" else f"by name: {types_[found.of]}"
+            values = found.values
+        else:
+            what, values = types_[found.name], found.values
+        shown = ", ".join(f"`{value}`" for value in values) or "—"
+        rows.append(f"| `{name}` | {what} | {meaning} | {shown} |")
+    named = {"Modes": MODES, "What can be counted besides tactics": ACTS, "What a rule can ask for": ASKABLE}
+    named["What a rule can only propose to a person"] = PROPOSALS
+    lists = "\n\n".join(f"**{title}**: {', '.join(f'`{word}`' for word in found)}." for title, found in named.items())
+    return (
+        "# Words of rules\n\nWhat the rules of a [policy](../policy.md) can speak of and do. Levels are compared with"
+        " `CLEAR`, `NOTICE`, `CONCERN`, `URGENT` and `EMERGENCY`.\n\n"
+        "| variable | type | what | values or names |\n|---|---|---|---|\n" + "\n".join(rows) + f"\n\n{lists}\n"
+    )
+
+
+PAGES = {
+    "policy.md": rule_words,
+    "wire.md": wire,
+    "vocabulary.md": words,
+    "settings.md": settings,
+    "presets.md": preset_tables,
+}
 
 
 def main() -> None:

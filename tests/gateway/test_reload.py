@@ -225,7 +225,7 @@ def test_killed_right_after_a_reload_it_comes_back_with_the_new_packs(tmp_path: 
         # Broken when it is killed: the packs that decided last go on after the restart.
         put(folder, "label: [")
         os.kill(served.pid, signal.SIGHUP)
-        until(lambda: "were not taken" in served.log)
+        until(lambda: "was not taken" in served.log)
         served.kill()
     with serve(tmp_path, TOML) as served:
         assert "those that decided last go on" in served.log
@@ -245,7 +245,7 @@ def test_killed_right_after_a_reload_it_comes_back_with_the_new_packs(tmp_path: 
 def test_without_a_folder_the_signal_changes_nothing(tmp_path: Path) -> None:
     with serve(tmp_path) as served:
         os.kill(served.pid, signal.SIGHUP)
-        until(lambda: "the settings name no folder" in served.log)
+        until(lambda: "decide from here on" in served.log)
         assert httpx.get(f"{served.url}/readyz").text == "ready"
 
 

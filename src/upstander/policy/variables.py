@@ -6,7 +6,7 @@ import msgspec
 
 from upstander.model.vocabulary import AgeBand, Exposure, Level, Tactic
 
-KINDS = ("comment", "gift", "invite", "user_report", "speech", "followed", "act")
+KINDS = ("comment", "gift", "invite", "user_report", "speech", "act")
 PROTECTIONS = ("child", "teen", "unknown", "adult")
 
 
@@ -42,7 +42,7 @@ VARIABLES: dict[str, Kind] = {
 } | {level.name: INT for level in Level}
 
 MEANINGS: dict[str, str] = {
-    "kind": "the type of the event",
+    "kind": "the type of the event; `act`: without words (a gift without a text), so that there is nothing to hold",
     "protection": "how the host is protected",
     "band": "the host's age band",
     "level": "the level of the pair (viewer to host), to compare with NOTICE, CONCERN, URGENT, EMERGENCY",

@@ -62,7 +62,7 @@ def close(levels: Levels, why: str) -> Levels:
 
 
 def reopen(levels: Levels, why: str) -> Levels:
-    """The levels as they were before ``close``, once no other reason is left. Unchanged when it was not for this one."""
+    """The levels as before ``close``, once no other reason is left. Unchanged when it was not closed for this one."""
     changed = copy.deepcopy(levels)
     chat = _kept(changed).get("chat")
     if chat is None or why not in chat["why"]:
