@@ -6,6 +6,7 @@ import gc
 import multiprocessing
 import signal
 import sqlite3
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -24,7 +25,7 @@ from upstander.runtime import Configuration, Runtime, decode_configuration
 BATCH = 2_000
 #: A silence longer than this is no part of a broadcast's hours: nobody knows whether it went on.
 SILENCE_MS = 600_000
-#: Broadcasts whose hours are followed at a time, and events of wire files remembered to drop those sent twice.
+#: Broadcasts whose hours are followed at a time, and events of wire files remembered (at least) to drop repeats.
 MAX_OPEN = 200_000
 MAX_REMEMBERED = 100_000
 #: How a SQLite file begins.
@@ -195,9 +196,11 @@ class _Reading:
         self._job = job
         self.totals = Totals()
         self.done = 0.0
-        self._last: dict[tuple[str, str], int] = {}
+        self._last: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._clock: set[int] = set()
-        self._seen: dict[int, None] = {}
+        #: keys of events, the latest and those before them
+        self._seen: set[int] = set()
+        self._seen_before: set[int] = set()
         self._before = 0.0
 
     def happenings(self) -> Iterator[tuple[str, AnyEvent | Order]]:
@@ -229,7 +232,7 @@ class _Reading:
         elif 0 < at - before <= SILENCE_MS:
             totals.hours += (at - before) / HOUR_MS
         if len(self._last) >= MAX_OPEN:
-            del self._last[next(iter(self._last))]  # silent for longest
+            self._last.popitem(last=False)  # silent for longest
         self._last[key] = max(at, before or 0)
 
     def _at(self, one: Source, place: int) -> None:
@@ -269,10 +272,10 @@ class _Reading:
                     self.totals.refused += 1
                     continue
                 key = reference("", event.broadcast, event.id)
-                if key in self._seen:
+                if key in self._seen or key in self._seen_before:
                     self.totals.duplicates += 1
                     continue
-                self._seen[key] = None
-                if len(self._seen) > MAX_REMEMBERED:
-                    del self._seen[next(iter(self._seen))]
+                self._seen.add(key)
+                if len(self._seen) >= MAX_REMEMBERED:
+                    self._seen, self._seen_before = set(), self._seen
                 yield "", event
