@@ -96,39 +96,39 @@ def test_accounts_that_share_their_words() -> None:
     assert "exchange.same_words" not in sources(repeated[-1])
 
 
+def joined(decision: Decision | None) -> list[str]:
+    return [reason.what for reason in decision.reasons if reason.view == "joined"] if decision else []
+
+
 def test_a_phrase_split_over_one_viewers_messages() -> None:
     stream = Stream()
-    assert stream.say("are your") is None
-    decision = stream.say("parents home")
+    assert stream.say("our little") is None
+    decision = stream.say("secret")
+    assert joined(decision) == ["secrecy"]
     assert decision is not None
-    assert "supervision_probe" in decision.tactics
-    reason = next(reason for reason in decision.reasons if reason.view == "joined")
-    assert len(reason.events) == 1
+    assert len(next(reason for reason in decision.reasons if reason.view == "joined").events) == 1
 
 
 def test_a_filler_between_does_not_hide_a_split_phrase() -> None:
     stream = Stream()
-    stream.say("are your")
+    stream.say("our little")
     stream.say("lol")
-    decision = stream.say("parents home")
-    assert decision is not None
-    assert "supervision_probe" in decision.tactics
+    assert joined(stream.say("secret")) == ["secrecy"]
 
 
 def test_a_phrase_split_over_two_viewers() -> None:
     stream = Stream()
-    stream.say("dont tell", actor="a")
-    decision = stream.say("your mom about this", actor="b")
+    stream.say("our little", actor="a")
+    decision = stream.say("secret", actor="b")
+    assert joined(decision) == ["secrecy"]
     assert decision is not None
-    assert "secrecy" in decision.tactics
     assert "two viewers" in next(reason.why for reason in decision.reasons if reason.view == "joined")
 
 
 def test_pieces_far_apart_are_not_joined() -> None:
     stream = Stream()
-    stream.say("are your")
-    late = stream.say("parents home", seconds=300)
-    assert not late or "joined" not in {reason.view for reason in late.reasons}
+    stream.say("our little")
+    assert joined(stream.say("secret", seconds=300)) == []
 
 
 def test_a_viewer_of_unusually_many_childrens_broadcasts_stands_out_only_with_a_tactic() -> None:

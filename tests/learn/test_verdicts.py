@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from strategies import START, event
 from upstander import runtime
 from upstander.cli import group
+from upstander.detect import examples
 from upstander.gateway.configuration import configuration_of
 from upstander.journal import store
 from upstander.journal.entries import Entry, Kind, reference
@@ -81,8 +82,8 @@ def test_verdicts_become_labelled_lines(tmp_path: Path) -> None:
     }
     assert found.moderators == 2
     assert found.skipped == {"unsure": 1, "the event has no words": 1}
-    examples = verdicts.examples_of(found.judged)
-    assert ("secrecy", False) in {(e.tactic, e.shows) for e in examples if e.text == LINES["e2"][1]}
+    learned = verdicts.examples_of(found.judged)
+    assert ("secrecy", False) in {(e.tactic, e.shows) for e in learned if e.text == LINES["e2"][1]}
 
 
 def test_the_last_verdict_counts_and_a_tie_teaches_nothing(tmp_path: Path) -> None:
@@ -108,7 +109,12 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_a_model_on_too_few_verdicts_fails_its_gates_and_cannot_be_promoted(tmp_path: Path) -> None:
+def test_a_model_on_too_few_verdicts_fails_its_gates_and_cannot_be_promoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A tenth of the examples is enough to see the way it goes, and takes seconds.
+    small = [example for number, example in enumerate(examples.bundled()) if number % 10 == 0]
+    monkeypatch.setattr(examples, "bundled", lambda: small)
     journal(tmp_path, [verdict(1, "e1", "harmful"), verdict(2, "e2", "harmful")])
     status, output = run("learn", "train", "--data", str(tmp_path), "--json")
     assert status == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -13,10 +14,10 @@ from upstander.model.vocabulary import Level
 from upstander.policy.changes import changes
 from upstander.policy.describe import describe, duration, why_this_crowd, why_this_level
 from upstander.policy.document import Document
-from upstander.policy.judge import RulePolicy, bundled_source
+from upstander.policy.judge import RulePolicy
 from upstander.policy.reader import load
 
-TEXT = bundled_source()[1]
+TEXT = Path(__file__).with_name("example.yaml").read_text()
 PLAIN = load("p", TEXT)
 POLICY = RulePolicy(PLAIN)
 
@@ -112,7 +113,7 @@ def test_a_duration_is_written_as_it_is_read(milliseconds: int) -> None:
          "belief 5.2 reaches urgent, but only one tactic was seen (dare): notice at most"),
         ({"belief": 5.2, "evidence": {"dare": 0.5}},
          "belief 5.2 reaches urgent, but no tactic was seen enough: notice at most"),
-        ({"belief": 5.2, "evidence": {"praise_hook": 1.0, "age_probe": 2.0}},
+        ({"belief": 5.2, "evidence": {"praise_hook": 2.0, "age_probe": 2.0}},
          "belief 5.2 reaches urgent, but none of what was seen tries to move the host (age probe, praise hook): "
          "concern at most"),
         ({"belief": 9.0, "evidence": {"dare": 3.0, "secrecy": 3.0}, "events": 2},
@@ -120,7 +121,7 @@ def test_a_duration_is_written_as_it_is_read(milliseconds: int) -> None:
         ({"belief": 9.0, "evidence": {"dare": 3.0, "secrecy": 3.0}, "events": 3},
          "belief 9.0 reaches emergency, but neither three directive tactics nor a severe one beside another were seen "
          "(dare, secrecy): urgent at most"),
-        ({"belief": 3.5, "evidence": {"dare": 3.0, "secrecy": 1.0}}, "belief 3.5 reaches concern; urgent begins at 5"),
+        ({"belief": 3.5, "evidence": {"dare": 3.0, "secrecy": 2.0}}, "belief 3.5 reaches concern; urgent begins at 5"),
         ({"belief": 9.0, "evidence": {"threat": 3.0, "secrecy": 3.0}, "events": 3},
          "belief 9.0 reaches emergency, and the evidence allows it"),
     ],

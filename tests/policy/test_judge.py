@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,12 +12,12 @@ from test_default import assess
 from upstander.engine.assessment import Judgement, Mark
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import Level, Tactic
-from upstander.policy.judge import RulePolicy, bundled_source
+from upstander.policy.judge import RulePolicy
 from upstander.policy.reader import load
 
 LABELS = ("gift", "dare", "secrecy")
 NOW = 1_770_000_000_000
-HEAD = bundled_source()[1].split("\ncounters:")[0]
+HEAD = Path(__file__).with_name("example.yaml").read_text().split("\ncounters:")[0]
 DECLARED = """
 counters:
   mine: {of: [gift, dare], within: 60s, by: viewer}

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from upstander.cli.policy_file import rendered
 from upstander.policy.document import PolicyError
-from upstander.policy.judge import bundled_source
 from upstander.policy.reader import load, read
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
-TEXT = bundled_source()[1]
+TEXT = Path(__file__).with_name("example.yaml").read_text()
 RULE = 'counter.reports >= 3 && protection != "adult"'
 
-#: name: what stands in the policy that ships, and what a hurried person writes instead
+#: name: what stands in the example, and what a hurried person writes instead
 FAULTS = {
     "unknown_key": ("crowd: {viewers: 3, factor: 1.5}", "crowd: {viewers: 3, factr: 1.5}"),
     "unknown_section": ("cooldown:\n", "cooldowns:\n"),
