@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 from test_commands import run
 
-from support import PROBE, SECOND_PROBE, asynchronous, comment, gateway, lines, started
+import upstander.packs
+from support import SECOND_PROBE, asynchronous, comment, gateway, lines, started
 from upstander.policy.judge import bundled_source
 
 TEXT = bundled_source()[1]
+#: Not word for word what some example says: what examples say may be shown as a reason.
+QUESTION = "so are your parents home rn or what"
 STRICTER = """
   - id: probes
     mode: live
@@ -29,6 +34,11 @@ STRICTER = """
 
 @pytest.fixture
 def policy(tmp_path: Path) -> Path:
+    """A stricter policy, beside settings with few packs: they are read quickly."""
+    (tmp_path / "packs/en").mkdir(parents=True)
+    for name in ("supervision_probe", "off_platform"):
+        shutil.copy(Path(upstander.packs.__path__[0]) / f"en/{name}.yaml", tmp_path / "packs/en")
+    (tmp_path / "upstander.toml").write_text('packs = "packs"\n')
     file = tmp_path / "policy.yaml"
     file.write_text(TEXT.rstrip() + STRICTER)
     return file
@@ -42,12 +52,16 @@ def wire(tmp_path: Path) -> Path:
     for broadcast in ("b1", "b2"):
         at = 1_770_000_000_000
         found.append(started("s", broadcast) | {"at": at})
-        for minute in range(10):
-            found.append(comment(f"c{minute}", "nice game", broadcast, "w") | {"at": at + minute * 60_000})
-        found.append(comment("p1", PROBE, broadcast) | {"at": at + 600_000})
+        quiet = [comment(f"c{minute}", "nice game", broadcast, "w") for minute in range(10)]
+        found += [each | {"at": at + minute * 60_000} for minute, each in enumerate(quiet)]
+        found.append(comment("p1", QUESTION, broadcast) | {"at": at + 600_000})
         found.append(comment("p2", SECOND_PROBE, broadcast) | {"at": at + 601_000})
     file.write_bytes(lines(*found) + b'\n{"type": "unknown"}\n')
     return file
+
+
+def command(policy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run("policy", *arguments, cwd=policy.parent)
 
 
 # -- check ------------------------------------------------------------------------------------------------------------
@@ -79,7 +93,7 @@ def test_check_shows_all_problems_with_their_lines(policy: Path) -> None:
 
 
 def test_check_takes_the_settings_policy_and_names_files_that_are_not_there(policy: Path, tmp_path: Path) -> None:
-    (tmp_path / "upstander.toml").write_text('policy = "policy.yaml"\n')
+    (tmp_path / "upstander.toml").write_text('policy = "policy.yaml"\npacks = "packs"\n')
     assert run("policy", "check", cwd=tmp_path).stdout.startswith("policy.yaml: sound")
     missing = run("policy", "check", "none.yaml", cwd=tmp_path)
     assert missing.returncode == 2
@@ -105,8 +119,12 @@ def test_diff_says_what_changed(policy: Path, tmp_path: Path) -> None:
 
 def test_a_broken_policy_is_shown_whichever_command_meets_it(policy: Path, wire: Path) -> None:
     policy.write_text(policy.read_text().replace("mode: shadow", "mode: shade"))
-    for command in (("diff", str(policy)), ("explain", str(policy)), ("backtest", "--policy", str(policy), str(wire))):
-        result = run("policy", *command)
+    for arguments in (
+        ("diff", str(policy)),
+        ("explain", str(policy)),
+        ("backtest", "--policy", str(policy), str(wire)),
+    ):
+        result = command(policy, *arguments)
         assert result.returncode == 1
         assert "`mode` is `shade`" in result.stderr
         assert "Traceback" not in result.stderr
@@ -116,21 +134,21 @@ def test_a_broken_policy_is_shown_whichever_command_meets_it(policy: Path, wire:
 
 
 def test_explain_reads_as_a_person_reads(policy: Path) -> None:
-    result = run("policy", "explain", str(policy))
+    result = command(policy, "explain", str(policy))
     assert result.returncode == 0
     for part in ("Levels (nats of belief)", "Comments that are held", "Rule tried_out (shadow)", "a rule on trial"):
         assert part in result.stdout
 
 
 def test_explain_replay_says_what_held_and_why_not_more(policy: Path, wire: Path) -> None:
-    result = run("policy", "explain", str(policy), "--replay", str(wire))
+    result = command(policy, "explain", str(policy), "--replay", str(wire))
     assert result.returncode == 0
     assert re.search(r"notice +b1  v1  p1\n  level  belief .*reaches", result.stdout)
     assert "at most" in result.stdout or "begins at" in result.stdout
     assert "  rule   probes: asks whether a grown-up is near" in result.stdout
     assert "  shadow tried_out: a rule on trial" in result.stdout
     assert "call moderator (probes)" in result.stdout
-    assert PROBE not in result.stdout
+    assert QUESTION not in result.stdout
     assert "wire.jsonl" in result.stderr, "the line that is no event"
 
 
@@ -139,17 +157,17 @@ def test_explain_replay_says_what_held_and_why_not_more(policy: Path, wire: Path
 
 def test_backtest_compares_two_policies_on_a_wire_file(policy: Path, wire: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    result = run("policy", "backtest", "--policy", str(policy), str(wire), "--html", str(page), "--moderators", "2")
+    result = command(policy, "backtest", "--policy", str(policy), str(wire), "--html", str(page), "--moderators", "2")
     assert result.returncode == 0, result.stderr
     for part in ("probes", "tried_out", "Gained: ", "call moderator", "Limits", "viewers and"):
         assert part in result.stdout
-    assert PROBE not in result.stdout
+    assert QUESTION not in result.stdout
     html = page.read_text()
-    assert PROBE not in html
+    assert QUESTION not in html
     assert "<script" not in html
     assert not re.search(r"(?:src|href)=", html)
     assert "Read this first" in html
-    found = json.loads(run("policy", "backtest", "--policy", str(policy), str(wire), "--json", "--texts").stdout)
+    found = json.loads(command(policy, "backtest", "--policy", str(policy), str(wire), "--json", "--texts").stdout)
     totals = found["totals"]
     assert (totals["events"], totals["refused"], totals["broadcasts"]) == (26, 1, 2)
     assert totals["hours"] == pytest.approx(2 * 601 / 3600)
@@ -159,7 +177,7 @@ def test_backtest_compares_two_policies_on_a_wire_file(policy: Path, wire: Path,
     }
     assert found["new"]["asked"]["call_moderator"] - found["old"]["asked"].get("call_moderator", 0) == 2
     assert found["gained"]["asked"] == {"call_moderator": 2}
-    assert {example["text"] for example in found["gained"]["examples"]} == {PROBE}
+    assert {example["text"] for example in found["gained"]["examples"]} == {QUESTION}
     assert found["lost"]["decisions"] == 0
 
 
@@ -175,23 +193,23 @@ def test_backtest_against_the_other_way_round_and_up_to_a_limit(policy: Path, wi
         "--limit",
         "13",
     )
-    found = json.loads(run("policy", "backtest", *arguments).stdout)
+    found = json.loads(command(policy, "backtest", *arguments).stdout)
     assert found["totals"]["events"] == 13
     assert found["lost"]["asked"] == {"call_moderator": 1}
     assert found["gained"]["decisions"] == 0
 
 
 @asynchronous
-async def test_backtest_and_explain_take_the_journal(tmp_path: Path) -> None:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text(TEXT.rstrip() + STRICTER)
-    async with gateway(tmp_path) as running:
-        answer = await running.post(lines(started(), comment("p1", PROBE), comment("h1"), comment("p2", SECOND_PROBE)))
+async def test_backtest_and_explain_take_the_journal(policy: Path, tmp_path: Path) -> None:
+    async with gateway(tmp_path, packs=str(tmp_path / "packs")) as running:
+        answer = await running.post(
+            lines(started(), comment("p1", QUESTION), comment("h1"), comment("p2", SECOND_PROBE))
+        )
         assert answer.status_code == 200
         data = str(running.data)
         # While the service runs.
-        found = json.loads(run("policy", "backtest", "--policy", str(policy), "--data", data, "--json").stdout)
-        told = run("policy", "explain", str(policy), "--event", "p1", "--data", data)
+        found = json.loads(command(policy, "backtest", "--policy", str(policy), "--data", data, "--json").stdout)
+        told = command(policy, "explain", str(policy), "--event", "p1", "--data", data)
     assert found["totals"]["events"] == 4
     assert found["gained"]["asked"] == {"call_moderator": 1}
     assert [example["platform"] for example in found["gained"]["examples"]] == ["mysite"]
@@ -202,9 +220,9 @@ async def test_backtest_and_explain_take_the_journal(tmp_path: Path) -> None:
 
 
 def test_backtest_says_what_is_not_there(policy: Path, tmp_path: Path) -> None:
-    result = run("policy", "backtest", "--policy", str(policy), "--data", str(tmp_path / "none"))
+    result = command(policy, "backtest", "--policy", str(policy), "--data", str(tmp_path / "none"))
     assert result.returncode == 2
     assert "there is no journal at" in result.stderr
-    result = run("policy", "backtest", "--policy", str(policy), str(tmp_path / "none.jsonl"))
+    result = command(policy, "backtest", "--policy", str(policy), str(tmp_path / "none.jsonl"))
     assert result.returncode == 2
     assert "none.jsonl cannot be read" in result.stderr
