@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from upstander.backtest.remembering import Remembering
 from upstander.journal import store
 from upstander.journal.entries import Kind, reference
 from upstander.model.events import AnyEvent
@@ -165,7 +166,9 @@ def _work(data: bytes, pipe: Connection) -> None:
 
 
 def _reports(job: _Job) -> Iterator[_Report]:
-    runtime = Runtime(decode_configuration(job.configuration))
+    configuration = decode_configuration(job.configuration)
+    runtime = Runtime(configuration)
+    runtime.configure(configuration, Remembering(runtime.detector))
     reading = _Reading(job)
     gc.collect()
     gc.freeze()
@@ -195,18 +198,18 @@ class _Reading:
     def __init__(self, job: _Job) -> None:
         self._job = job
         self.totals = Totals()
-        self.done = 0.0
+        #: which source is read, how far
+        self._number, self._place = 0, 0
         self._last: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._clock: set[int] = set()
         #: keys of events, the latest and those before them
         self._seen: set[int] = set()
         self._seen_before: set[int] = set()
-        self._before = 0.0
 
     def happenings(self) -> Iterator[tuple[str, AnyEvent | Order]]:
         """In the order of the sources, until the limit."""
         for number, one in enumerate(self._job.sources):
-            self._before = number / len(self._job.sources)
+            self._number, self._place = number, 0
             for platform, happening in self._journal(one) if one.journal else self._wire(one):
                 if isinstance(happening, Order):
                     self.totals.orders += 1
@@ -215,6 +218,12 @@ class _Reading:
                 yield platform, happening
                 if self._job.limit and self.totals.events >= self._job.limit:
                     return
+
+    @property
+    def done(self) -> float:
+        """How much of the sources is read, from 0 to 1."""
+        sources = self._job.sources
+        return (self._number + self._place / max(1, sources[self._number].end)) / len(sources)
 
     def close(self) -> None:
         """Finish the totals."""
@@ -235,16 +244,13 @@ class _Reading:
             self._last.popitem(last=False)  # silent for longest
         self._last[key] = max(at, before or 0)
 
-    def _at(self, one: Source, place: int) -> None:
-        self.done = self._before + place / max(1, one.end) / len(self._job.sources)
-
     def _journal(self, one: Source) -> Iterator[tuple[str, AnyEvent | Order]]:
         connection = store.connect(Path(one.path), readonly=True)
         try:
             where = "seq <= ? AND kind IN ('event', 'order')"
             for placed in store.read(connection, 0, where, (one.end,)):
                 entry = placed.entry
-                self._at(one, placed.seq)
+                self._place = placed.seq
                 if entry.kind is Kind.ORDER:
                     yield entry.platform, decode_order(entry.body)
                     continue
@@ -263,7 +269,7 @@ class _Reading:
                 while not whole and len(line) > MAX_EVENT_BYTES and (rest := stream.readline(MAX_EVENT_BYTES)):
                     place, whole = place + len(rest), rest.endswith(b"\n")  # of a line that is refused for its length
                 place += len(line)
-                self._at(one, place)
+                self._place = place
                 if not line.strip():
                     continue
                 try:
