@@ -118,7 +118,7 @@ def decode_configuration(data: bytes) -> Configuration:
 @functools.lru_cache(maxsize=4)
 def _load(sources: tuple[tuple[str, str], ...]) -> packs.PackSet:
     """Packs are read once: recovery and ``verify`` meet the same configuration again and again."""
-    return packs.load(sources)
+    return packs.load_kept(sources, cache_folder())
 
 
 @functools.lru_cache(maxsize=4)

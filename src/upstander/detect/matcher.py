@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
-import logging
-import os
 import re
-import tempfile
 from pathlib import Path
 
 import hyperscan
 import msgspec
 
+from upstander.detect.cache import keep, kept
 from upstander.detect.normalise import Views, align
 from upstander.detect.packs import PackError, PackSet, Pattern
-
-log = logging.getLogger(__name__)
-
 
 #: Each pattern is reported once; ``^`` and ``$`` are a view's ends, for views are scanned as lines of one text.
 FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
@@ -35,29 +29,15 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
 
 def _read(path: Path) -> hyperscan.Database | None:
     """A database from the cache, when it is there, whole, ours, and made for this machine."""
-    try:
-        if path.stat().st_uid != os.getuid():
-            return None
-        data = path.read_bytes()
-        if hashlib.sha256(data[32:]).digest() != data[:32]:
-            return None
-        database = hyperscan.loadb(data[32:], hyperscan.HS_MODE_BLOCK)
-        database.scratch = hyperscan.Scratch(database)  # working memory, which only ``compile`` makes by itself
-        return database
-    except (OSError, hyperscan.error):
+    data = kept(path)
+    if data is None:
         return None
-
-
-def _write(path: Path, database: hyperscan.Database) -> None:
-    """Keep a database. A cache that cannot be written only costs time."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        body = hyperscan.dumpb(database)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(hashlib.sha256(body).digest() + body)
-        Path(file.name).replace(path)
-    except OSError as error:
-        log.debug("the compiled packs could not be kept: %s", error)
+        database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)  # working memory, which only ``compile`` makes by itself
+    except hyperscan.error:
+        return None
+    return database
 
 
 class Matcher:
@@ -79,7 +59,7 @@ class Matcher:
         database = _read(path)
         if database is None:
             database = self._compile()
-            _write(path, database)
+            keep(path, hyperscan.dumpb(database))
         return database
 
     def _compile(self) -> hyperscan.Database:

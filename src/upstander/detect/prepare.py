@@ -69,8 +69,9 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT, MEMORY_LIMIT))
     sources = msgspec.json.decode(sys.stdin.buffer.read(), type=list[tuple[str, str]])
     try:
-        pack_set = packs.load(sources)
-        Matcher(pack_set, Path(sys.argv[1]))
+        cache = Path(sys.argv[1])
+        pack_set = packs.load_kept(sources, cache)
+        Matcher(pack_set, cache)
         answer = Prepared(pack_set.patterns)
     except PackError as error:
         answer = Prepared(wrong=(error.file, error.line, error.reason, error.fix))
