@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need beside Python packages, then runs them. Arguments go to pytest.
+# Installs what the tests need beside Python packages, then runs them, a process for each core; each file's tests stay
+# together. Arguments go to pytest (`-n0` runs them in one process, to debug).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,4 +19,4 @@ if ! scripts/synapse.sh; then
   fi
   echo "test: going on without Synapse; the tests that need it are skipped (each says so below)" >&2
 fi
-exec .venv/bin/python -m pytest --cov --cov-report=term:skip-covered "$@"
+exec .venv/bin/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered "$@"
