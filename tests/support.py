@@ -29,7 +29,7 @@ from upstander.gateway.keys import KeyStore, Scope
 from upstander.gateway.service import Service
 from upstander.journal import recovery, store
 from upstander.journal.entries import Placed
-from upstander.settings import Settings
+from upstander.settings import PresetSettings, Settings
 
 T = TypeVar("T")
 
@@ -193,7 +193,8 @@ class Gateway:
 
 
 def settings_in(folder: Path, **sections: Any) -> Settings:
-    return Settings(data=str(folder / "data"), **sections)
+    """Settings of a service whose data lie in ``folder``; without presets, so that only their own tests see them."""
+    return Settings(data=str(folder / "data"), **{"presets": PresetSettings(use=("none",)), **sections})
 
 
 @asynccontextmanager
@@ -329,11 +330,13 @@ class Served:
 def serve(folder: Path, toml: str = "", *, port: int = 0, data: str = "data") -> Iterator[Served]:
     """``upstander serve`` in a process of its own, with ``data`` under ``folder`` and settings from ``toml``.
 
-    ``toml`` holds sections only (``[limits]`` …); its standard error is kept in ``logs``.
+    ``toml`` holds sections only (``[limits]`` …); without ``[presets]`` there are none. Its standard error is kept in
+    ``logs``.
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "upstander.toml"
-    settings.write_text(f'data = "{data}"\n{toml}')
+    presets = "" if "[presets]" in toml else '\n[presets]\nuse = ["none"]\n'
+    settings.write_text(f'data = "{data}"\n{toml}{presets}')
     process = subprocess.Popen(
         [UPSTANDER, "serve", "--config", settings, "--port", str(port)],
         stdout=subprocess.PIPE,

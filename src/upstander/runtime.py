@@ -21,9 +21,12 @@ from upstander.engine.engine import ENGINE_VERSION, Engine
 from upstander.model.decision import Decision
 from upstander.model.events import AnyEvent
 from upstander.model.order import Order
+from upstander.policy import presets as preset_files
 from upstander.policy.document import PolicyError
+from upstander.policy.effective import strictest
 from upstander.policy.judge import RulePolicy
 from upstander.policy.judge import bundled_source as bundled_policy
+from upstander.policy.presets import PresetError
 from upstander.policy.reader import load as read_policy
 
 log = logging.getLogger(__name__)
@@ -40,9 +43,10 @@ def cache_folder() -> Path:
 class Configuration(msgspec.Struct, frozen=True, gc=False):
     """All that decides what the engine decides: written into the journal, so that any decision can be replayed.
 
-    ``policy`` is the policy's hash, ``policy_source`` its ``(file, YAML)`` when it is not the one that ships.
+    ``policy`` is the hash of policy and presets, ``policy_source`` the policy's ``(file, YAML)`` when it is not the one
+    that ships.
     ``paraphrase`` is the hash of the paraphrase model (empty: patterns alone decide); ``model`` its file's bytes
-    when it is not the one that ships.
+    when it is not the one that ships. ``presets``: those whose rules hold from a broadcast's start, by id.
     """
 
     engine: str
@@ -51,6 +55,7 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
     paraphrase: str = ""
     model: bytes = b""
     policy_source: tuple[str, str] = ("", "")
+    presets: tuple[str, ...] = ()
 
     def encode(self) -> bytes:
         """As canonical JSON."""
@@ -74,12 +79,16 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
         """The hash that this release gives the policy's file (empty: it cannot read it)."""
         try:
             return self.rules().hash
-        except PolicyError:
+        except (PolicyError, PresetError):
             return ""
 
     def rules(self) -> RulePolicy:
         """The policy that this configuration names. Raises ``PolicyError`` when its file is broken."""
-        return _load_policy(self.policy_source)
+        return _load_policy(self.policy_source, self.presets)
+
+    def with_policy(self, source: tuple[str, str]) -> Configuration:
+        """The same under another policy, given as ``(file, YAML)``. Raises ``PolicyError`` when it is broken."""
+        return msgspec.structs.replace(self, policy=_load_policy(source, self.presets).hash, policy_source=source)
 
     @property
     def _is_bundled_model(self) -> bool:
@@ -97,17 +106,22 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
 
 
 def current(
-    sources: Sequence[tuple[str, str]] | None = None, model: bytes = b"", policy: tuple[str, str] = ("", "")
+    sources: Sequence[tuple[str, str]] | None = None,
+    model: bytes = b"",
+    policy: tuple[str, str] = ("", ""),
+    presets: tuple[str, ...] = (),
 ) -> Configuration:
     """This release's configuration: with the packs, model and policy that ship, or those given.
 
-    Packs and policy are given as ``(file, YAML)``. Raises ``PolicyError`` when the policy is broken.
+    Packs and policy are given as ``(file, YAML)``, presets by id. Raises ``PolicyError`` when the policy is broken,
+    ``PresetError`` when there is no such preset.
     """
     chosen = tuple(sources or packs.bundled())
     name = ""
     if not tier.why_missing():
         name = hashlib.sha256(model).hexdigest() if model else tier.bundled_hash()
-    return Configuration(ENGINE_VERSION, _load_policy(policy).hash, chosen, name, model if name else b"", policy)
+    rules = _load_policy(policy, presets)
+    return Configuration(ENGINE_VERSION, rules.hash, chosen, name, model if name else b"", policy, presets)
 
 
 def decode_configuration(data: bytes) -> Configuration:
@@ -122,8 +136,9 @@ def _load(sources: tuple[tuple[str, str], ...]) -> packs.PackSet:
 
 
 @functools.lru_cache(maxsize=4)
-def _load_policy(source: tuple[str, str]) -> RulePolicy:
-    return RulePolicy(read_policy(*(source if source[1] else bundled_policy())))
+def _load_policy(source: tuple[str, str], presets: tuple[str, ...]) -> RulePolicy:
+    tables = read_policy(*(source if source[1] else bundled_policy()))
+    return RulePolicy(tables, strictest(preset_files.chosen(preset_files.shipped(), presets)) if presets else None)
 
 
 @functools.lru_cache(maxsize=2)

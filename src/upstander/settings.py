@@ -84,8 +84,9 @@ class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class PresetSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The presets in force, by id; none listed means all that ship, the strictest there is. ``[presets.platform]``
-    declares what the platform does by itself."""
+    """The presets in force, by id: what they ask for is asked for when a broadcast begins. Nothing listed: all that
+    ship but the examples, the strictest there is; ``["none"]`` means none. ``[presets.platform]`` declares what the
+    platform does by itself."""
 
     use: tuple[str, ...] = ()
     platform: Declared = Declared()

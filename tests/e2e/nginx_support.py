@@ -183,7 +183,7 @@ class Upstander(Process):
 
     def __init__(self, folder: Path, settings: str, platforms: tuple[str, ...]) -> None:
         config = folder / "upstander.toml"
-        config.write_text(settings)
+        config.write_text(settings if "[presets]" in settings else f'{settings}\n[presets]\nuse = ["none"]\n')
         self._keys = {platform: self._key(config, platform) for platform in platforms}
         super().__init__([str(UPSTANDER), "serve", "--config", str(config), "--port", "0"], folder / "upstander.log")
         listens = re.compile(r"listens on (http://127\.0\.0\.1:(\d+))")

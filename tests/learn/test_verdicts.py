@@ -18,7 +18,7 @@ from upstander.journal.entries import Entry, Kind, reference
 from upstander.learn import sample, verdicts
 from upstander.learn.registry import Registry
 from upstander.model.decision import encode_decision
-from upstander.settings import Settings
+from upstander.settings import PresetSettings, Settings
 
 LINES = {
     "e1": ("v", "are your parents home"),
@@ -135,7 +135,7 @@ def test_a_model_on_too_few_verdicts_fails_its_gates_and_cannot_be_promoted(
     assert configuration.runs_here
     assert runtime.Runtime(configuration).detector.paraphrase is not None
     assert run("learn", "rollback", "--by", "Ada", "--reason", "test", "--data", str(tmp_path))[0] == 0
-    assert configuration_of(Settings(data=str(tmp_path))) == runtime.current()
+    assert configuration_of(Settings(data=str(tmp_path), presets=PresetSettings(("none",)))) == runtime.current()
 
 
 @pytest.mark.parametrize(

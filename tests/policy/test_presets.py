@@ -158,8 +158,11 @@ def test_two_files_cannot_share_an_id() -> None:
         presets.load([("a.yaml", GOOD), ("b.yaml", GOOD)])
 
 
-def test_no_name_chooses_all_and_a_wrong_one_is_answered_with_the_nearest() -> None:
-    assert presets.chosen(SHIPPED, ()) == SHIPPED
+def test_no_name_chooses_all_but_examples_and_a_wrong_one_is_answered_with_the_nearest() -> None:
+    assert presets.chosen(SHIPPED, ()) == tuple(preset for preset in SHIPPED if not preset.example)
+    assert presets.chosen(SHIPPED, ["none"]) == ()
+    with pytest.raises(PresetError, match="does not go with"):
+        presets.chosen(SHIPPED, ["none", "us-report-act"])
     assert [p.id for p in presets.chosen(SHIPPED, ["us-report-act"])] == ["us-report-act"]
     with pytest.raises(PresetError, match="Did you mean `us-report-act`"):
         presets.chosen(SHIPPED, ["us-report"])

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, SubElement
 import msgspec
 
 from upstander.adapters.base import Action, Capability, Outcome, doings, unserved
+from upstander.adapters.notes import NUDGE, WARNING
 from upstander.adapters.xmpp_link import Failed, XmppLink, plain
 
 #: What mod_upstander understands, and what the room is asked for with XEP-0425 (as of Debian 12's mod_muc_moderation).
@@ -37,14 +38,6 @@ CAPABILITIES: Final = frozenset(
     }
 )
 
-NUDGE: Final = (
-    "A note from the people who look after this chat: someone may be trying to get you to do or tell something that is "
-    "yours to decide. You can say no, stop at any time, and talk to a grown-up you trust. None of this is your fault."
-)
-WARNING: Final = (
-    "A note from the people who look after this chat: what you wrote does not fit a chat with young people. "
-    "Please keep to what happens in the stream."
-)
 #: What everybody in the room may read beside a change of somebody's role.
 MUTED: Final = "to look after the host"
 CLOSED: Final = "the chat is closed for now"

@@ -140,6 +140,8 @@ def _configure(folder: Path, webhook: str, secret: str) -> Path:
     lines = (
         "# Written by `upstander demo`.",
         'data = "."',
+        "[presets]",
+        'use = ["none"]  # presets keep comments off in children\'s broadcasts, and there would be little to see',
         "[[adapters]]",
         'name = "pretend-platform"',
         f'platform = "{PLATFORM}"',

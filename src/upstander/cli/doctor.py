@@ -25,10 +25,9 @@ from upstander import __version__
 from upstander.adapters.xmpp_link import Failed, XmppLink
 from upstander.cli.common import config_option, print_json
 from upstander.detect.packs import PackError
-from upstander.detect.packs import load as load_packs
-from upstander.detect.text import TextDetector
+from upstander.detect.paraphrase import why_missing
 from upstander.gateway.configuration import configuration_of
-from upstander.runtime import cache_folder
+from upstander.policy.document import PolicyError
 from upstander.settings import AdapterSettings, Settings, SettingsError, load, read_secret
 
 EXAMPLES = """
@@ -93,7 +92,7 @@ def _check(config: Path | None, data: str | None) -> Iterator[Finding]:
     if data:
         settings = msgspec.structs.replace(settings, data=data)
     yield Finding("settings", "ok", str(path) if path else "built-in defaults (no upstander.toml here)")
-    yield _packs(settings)
+    yield from _decides(settings)
     yield from _folder(settings)
     yield _port(settings)
     for adapter in settings.adapters:
@@ -117,19 +116,36 @@ def _packages() -> Iterator[Finding]:
     yield Finding("sqlite", "ok", sqlite3.sqlite_version)
 
 
-def _packs(settings: Settings) -> Finding:
-
+def _decides(settings: Settings) -> Iterator[Finding]:
+    """All that decides: packs, paraphrase model, policy, presets."""
     try:
         began = time.perf_counter()
         configuration = configuration_of(settings)
-        packs = load_packs(configuration.packs)
-        TextDetector(packs, cache_folder())
+        packs = configuration.detector().packs
         took = time.perf_counter() - began
     except PackError as error:
-        return Finding("packs", "problem", str(error), "Mend the pack; the service keeps none that is broken.")
-    languages = sorted({pattern.language for pattern in packs.patterns})
-    what = f"{len(packs.patterns)} patterns ({', '.join(languages)}), ready in {took:.2f} s, hash {packs.hash[:12]}"
-    return Finding("packs", "ok", what)
+        yield Finding("packs", "problem", str(error), "Mend the pack; the service keeps none that is broken.")
+        return
+    except PolicyError as error:
+        yield Finding("policy", "problem", str(error), "Run: upstander policy check FILE")
+        return
+    except SettingsError as error:
+        yield Finding("settings", "problem", str(error))
+        return
+    languages = ", ".join(sorted({pattern.language for pattern in packs.patterns}))
+    what = f"{len(packs.patterns):,} patterns ({languages}), ready in {took:.2f} s, hash {packs.hash[:12]}"
+    yield Finding("packs", "ok", what)
+    if configuration.paraphrase:
+        yield Finding("paraphrase", "ok", f"model {configuration.paraphrase[:12]}")
+    else:
+        yield Finding("paraphrase", "warning", f"off: {why_missing()}")
+    rules = configuration.rules()
+    yield Finding("policy", "ok", f"{rules.tables.name}, {len(rules.tables.rules)} rules, hash {rules.hash[:12]}")
+    if configuration.presets:
+        yield Finding("presets", "ok", ", ".join(configuration.presets))
+    else:
+        fix = "Name those of the places you serve in `use` under [presets], or leave it out for the strictest."
+        yield Finding("presets", "warning", "none: nothing is asked for when a child's broadcast begins", fix)
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

@@ -114,7 +114,7 @@ def train(config: Path | None, data: str | None, as_json: bool) -> None:
         state.update("training")
         model = shadow.train_shadow(found)
         in_force = configuration_of(settings)
-        candidate = current(in_force.packs, model)
+        candidate = current(in_force.packs, model, in_force.policy_source, in_force.presets)
         compared = shadow.compare(in_force, candidate, found, connection, state.update)
         note = f"{len(found.judged)} verdicts by {found.moderators} moderators"
         name = Registry(settings.folder).add(model, note, compared.gates)

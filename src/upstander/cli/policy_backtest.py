@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -59,15 +58,11 @@ def backtest(
     began = time.monotonic()
     with clear_errors():
         configuration = configuration_of(settings)
-        configurations = [
-            msgspec.structs.replace(configuration, policy=tables.hash, policy_source=each)
-            for tables, each in zip((before, after), sources, strict=True)
-        ]
         try:
             with _progress(quiet=as_object) as progress:
                 comparison, totals = run(
-                    configurations[0],
-                    configurations[1],
+                    configuration.with_policy(sources[0]),
+                    configuration.with_policy(sources[1]),
                     [source(path) for path in paths],
                     limit=limit or 0,
                     examples=examples,

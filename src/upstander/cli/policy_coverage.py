@@ -63,15 +63,17 @@ def coverage(
 ) -> None:
     """Compare every rule of the presets with what the settings, the policy and the adapters really do.
 
-    The presets are those of `use` under [presets] in the settings, or all. What the policy does when a broadcast
-    begins is tried out, not looked up. What the platform does by itself is declared under [presets.platform]: a rule
-    that rests on it is marked so. Exit status: 0; with --strict 1 when something is missing for a rule in force.
+    The presets are those of `use` under [presets] in the settings, or all, examples included. What is asked for
+    when a broadcast begins is tried out, not looked up. What the platform does by itself is declared under
+    [presets.platform]: a rule that rests on it is marked so. Exit status: 0; with --strict 1 when something is missing for a rule in force.
     """
     settings = settings_of(config, data)
     with clear_errors():
         try:
-            shipped = presets.load(presets.bundled())
-            chosen = presets.chosen(shipped, names or settings.presets.use)
+            shipped = presets.shipped()
+            asked = names or settings.presets.use
+            # Examples bind nobody, but they are listed: nothing that ships goes unseen.
+            chosen = presets.chosen(shipped, asked) if asked else shipped
         except PresetError as error:
             raise Mistake(str(error)) from None
         findings = rules.coverage(chosen, running_of(settings))

@@ -97,7 +97,8 @@ class _Looking:
     def __init__(self, policy: RulePolicy) -> None:
         self._policy = policy
         self.asked: list[tuple[Assessment, Judgement]] = []
-        self.hash, self.acts, self.budget = policy.hash, policy.acts, policy.budget
+        self.hash, self.acts = policy.hash, policy.acts
+        self.budget, self.at_start = policy.budget, policy.at_start
 
     def judge(self, assessment: Assessment) -> Judgement:
         """As the policy says."""

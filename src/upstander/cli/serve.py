@@ -81,6 +81,8 @@ async def _serve(settings: Settings) -> None:
     seen = sum(engine.state.observed for engine in service.intake.runtime.engines.values())
     replayed = service.intake.recovered.events
     logging.info("%s events in the journal, %s replayed; configuration %s", f"{seen:,}", f"{replayed:,}", packs)
+    presets = ", ".join(service.intake.configuration.presets) or "none"
+    logging.info("presets in force (`use` under [presets] chooses others): %s", presets)
     config = uvicorn.Config(
         create_app(service),
         http="httptools",

@@ -9,11 +9,15 @@ import msgspec
 
 from upstander.model.decision import Asked
 from upstander.model.signal import Signal
-from upstander.model.vocabulary import AgeBand, Level
+from upstander.model.vocabulary import AgeBand, AgeSource, Intervention, Level
+
+#: A report of the broadcast itself, not of a viewer in it: what rules count, and the kind of such an event.
+HOST_REPORT = "host_report"
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something that rules count: when (epoch milliseconds), by whom, what (a tactic, gift, invite, user_report)."""
+    """Something that rules count: when (epoch milliseconds), by whom, and what (a tactic, gift, invite, user_report or
+    host_report)."""
 
     at: int
     actor: str
@@ -77,6 +81,16 @@ class Judgement(msgspec.Struct, frozen=True, gc=False):
     proposals: tuple[str, ...] = ()
 
 
+class Start(msgspec.Struct, frozen=True, gc=False):
+    """What holds from a broadcast's first moment: what to ask for, because of which presets (``why``), and why the host
+    may not broadcast at all (``hosting``; empty: they may). That is for the platform to act on, never for the machine.
+    """
+
+    ask: tuple[Intervention, ...] = ()
+    why: str = ""
+    hosting: str = ""
+
+
 class Limit(Protocol):
     """How often something may be asked for on one platform, within a minute and within a day."""
 
@@ -98,10 +112,13 @@ class Policy(Protocol):
 
     @property
     def acts(self) -> frozenset[str]:
-        """Events without words (gift, invite, user_report) that it wants to judge although they show no tactic."""
+        """Events without words (gift, invite, user_report, host_report) to judge although they show no tactic."""
 
     def budget(self, key: str) -> Limit | None:
         """The budget of an intervention, or of a rule (``rule:id``)."""
 
     def judge(self, assessment: Assessment) -> Judgement:
         """The level and the interventions for one assessment."""
+
+    def at_start(self, band: AgeBand, age_source: AgeSource) -> Start:
+        """What holds from the first moment of a broadcast by such a host."""

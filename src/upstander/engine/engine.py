@@ -12,7 +12,7 @@ from upstander.detect.normalise import views
 from upstander.detect.paraphrase import SOURCE as GUESS
 from upstander.detect.text import HostText, TextDetector
 from upstander.engine import belief, explain, judging, viewers
-from upstander.engine.assessment import Assessment, Policy
+from upstander.engine.assessment import HOST_REPORT, Assessment, Policy
 from upstander.engine.clock import tick, tick_engine
 from upstander.engine.exposures import CHILD_BANDS, active_exposures, factor_of, learn_band, set_exposure
 from upstander.engine.fading import faded_belief, faded_evidence
@@ -34,7 +34,7 @@ from upstander.model.vocabulary import (
 )
 
 #: Changes whenever the same events could give other decisions; part of every decision's versions.
-ENGINE_VERSION = "2"
+ENGINE_VERSION = "3"
 
 #: Late events still count for this long after the end; then the broadcast's state is released.
 GRACE_MS = 60_000
@@ -160,7 +160,11 @@ class Engine:
         if broadcast.band in CHILD_BANDS:
             why = f"the host's age band is {broadcast.band.replace('_', '-')} ({event.age_source})"
             set_exposure(broadcast, Signal(Exposure.YOUNG_HOST, 1.0, "host_age_band", note=why))
-        return None
+        start = self._policy.at_start(broadcast.band, event.age_source)
+        asked = judging.starting(broadcast, start)
+        if not asked and not start.hosting:
+            return None
+        return explain.without_level(event, broadcast, explain.of_start(asked, start), self.versions, asked)
 
     def _ended(self, event: wire.BroadcastEnded, broadcast: Broadcast) -> None:
         broadcast.ended = broadcast.now
@@ -201,8 +205,15 @@ class Engine:
         return self._shown(event, broadcast, event.actor, crowd.invite(event))
 
     def _user_report(self, event: wire.UserReport, broadcast: Broadcast) -> Decision | None:
-        if event.subject in (broadcast.host, event.actor):
+        if event.subject == event.actor:
             return None
+        if event.subject == broadcast.host:
+            # About the broadcast as such, not about a viewer: rules say what becomes of it.
+            if HOST_REPORT not in self._policy.acts or not judging.reported(broadcast, event.actor):
+                return None
+            self._fresh += 1
+            nobody = Pair(at=broadcast.now, level=broadcast.level)
+            return self._decide(event, broadcast, VOICE, nobody, (), {}, 0.0, HOST_REPORT)
         pair = pair_of(broadcast, event.subject)
         if event.actor not in pair.reporters and len(pair.reporters) < belief.MAX_REPORTS:
             pair.reporters = [*pair.reporters, event.actor]
@@ -272,21 +283,7 @@ class Engine:
         fresh = [signal for signal in signals if set_exposure(broadcast, signal)]
         if not fresh:
             return None
-        active = active_exposures(broadcast)
-        return Decision(
-            event=event.id,
-            broadcast=broadcast.id,
-            actor=getattr(event, "actor", None),
-            at=broadcast.now,
-            level=Level.CLEAR.word,
-            tactics=(),
-            exposures=tuple(active),  # type: ignore[arg-type]
-            interventions=(),
-            belief=0.0,
-            broadcast_belief=explain.rounded(faded_belief(broadcast)),
-            reasons=tuple(explain.of_signal(signal, 0.0) for signal in fresh),
-            versions=self.versions,
-        )
+        return explain.without_level(event, broadcast, [explain.of_signal(s, 0.0) for s in fresh], self.versions)
 
     def _shown(
         self, event: wire.Event, broadcast: Broadcast, actor: str, signals: list[Signal], kind: str = ""

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from upstander.engine.assessment import Start
 from upstander.engine.belief import REPORT_WEIGHT
+from upstander.engine.exposures import active_exposures
+from upstander.engine.fading import faded_belief
 from upstander.engine.state import Broadcast, Pair
-from upstander.model.decision import Reason
+from upstander.model.decision import Asked, Decision, Reason
+from upstander.model.events import Event
 from upstander.model.signal import Signal
-from upstander.model.vocabulary import MEANING, Exposure, Tactic
+from upstander.model.vocabulary import MEANING, Exposure, Level, Tactic
 
 
 def rounded(value: float) -> float:
@@ -45,6 +49,12 @@ def of_pair(
     return reasons
 
 
+def of_start(asked: tuple[Asked, ...], start: Start) -> list[Reason]:
+    """What presets ask for when a broadcast begins, and why its host may not broadcast."""
+    reasons = [Reason("preset", start.why)] if asked else []
+    return reasons + ([Reason("hosting", start.hosting)] if start.hosting else [])
+
+
 def of_standing(added: float, others: int, children: int) -> list[Reason]:
     """Why the viewer's record in other broadcasts counts."""
     if not added:
@@ -63,3 +73,27 @@ def of_exposures(broadcast: Broadcast, active: dict[str, float]) -> list[Reason]
         Reason(name, broadcast.exposures[name].why or MEANING[Exposure(name)], rounded(share))
         for name, share in active.items()
     ]
+
+
+def without_level(
+    event: Event,
+    broadcast: Broadcast,
+    reasons: list[Reason],
+    versions: dict[str, str],
+    interventions: tuple[Asked, ...] = (),
+) -> Decision:
+    """A decision that says something new about a broadcast and accuses nobody: its level is ``clear``."""
+    return Decision(
+        event=event.id,
+        broadcast=broadcast.id,
+        actor=getattr(event, "actor", None),
+        at=broadcast.now,
+        level=Level.CLEAR.word,
+        tactics=(),
+        exposures=tuple(active_exposures(broadcast)),  # type: ignore[arg-type]
+        interventions=interventions,
+        belief=0.0,
+        broadcast_belief=rounded(faded_belief(broadcast)),
+        reasons=tuple(reasons),
+        versions=versions,
+    )

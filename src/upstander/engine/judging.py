@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from upstander.detect.paraphrase import SOURCE as GUESS
-from upstander.engine.assessment import Assessment, FiredRule, Judgement, Mark, Policy
+from upstander.engine.assessment import HOST_REPORT, Assessment, FiredRule, Judgement, Mark, Policy, Start
 from upstander.engine.breakers import spend, stopped
 from upstander.engine.state import Broadcast, EngineState, Pair
 from upstander.model.decision import Asked, Reason
@@ -23,6 +23,22 @@ def mark(broadcast: Broadcast, actor: str, labels: list[str]) -> int:
     made = [Mark(broadcast.now, actor, label) for label in labels]
     broadcast.marks = [*broadcast.marks, *made][-MAX_MARKS:]
     return len(made)
+
+
+def reported(broadcast: Broadcast, reporter: str) -> bool:
+    """Remember that a viewer reported the broadcast itself; False when that is remembered already."""
+    if any(known.label == HOST_REPORT and known.actor == reporter for known in broadcast.marks):
+        return False
+    mark(broadcast, reporter, [HOST_REPORT])
+    return True
+
+
+def starting(broadcast: Broadcast, start: Start) -> tuple[Asked, ...]:
+    """What to ask for at a broadcast's start; once, however often the platform announces it."""
+    asked = tuple(Asked(do) for do in start.ask if str(do) not in broadcast.issued)
+    for one in asked:
+        remember(broadcast, one)
+    return asked
 
 
 def one_guess(pair: Pair, signals: list[Signal]) -> list[Signal]:

@@ -9,7 +9,9 @@ from upstander.detect import packs
 from upstander.detect.packs import PackError
 from upstander.journal import store
 from upstander.learn.registry import Registry, RegistryError
+from upstander.policy import presets
 from upstander.policy.document import PolicyError
+from upstander.policy.presets import PresetError
 from upstander.settings import Settings, SettingsError
 
 
@@ -20,7 +22,7 @@ def configuration_of(settings: Settings) -> runtime.Configuration:
     except RegistryError as error:
         raise SettingsError(str(error)) from None
     sources = packs.from_folder(Path(settings.packs)) if settings.packs else None
-    return runtime.current(sources, model, policy_of(settings))
+    return runtime.current(sources, model, policy_of(settings), presets_of(settings))
 
 
 def policy_of(settings: Settings) -> tuple[str, str]:
@@ -33,6 +35,14 @@ def policy_of(settings: Settings) -> tuple[str, str]:
     except (OSError, UnicodeDecodeError) as error:
         reason = f"`policy`: {path} cannot be read ({error})"
         raise SettingsError(f"{reason}. Name a policy file, or leave `policy` out for the one that ships.") from None
+
+
+def presets_of(settings: Settings) -> tuple[str, ...]:
+    """The ids of the presets in force."""
+    try:
+        return tuple(preset.id for preset in presets.chosen(presets.shipped(), settings.presets.use))
+    except PresetError as error:
+        raise SettingsError(f"`use` under [presets]: {error}") from None
 
 
 def configuration_to_start(settings: Settings) -> tuple[runtime.Configuration, str]:

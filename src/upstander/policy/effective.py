@@ -32,13 +32,15 @@ class BandRules(msgspec.Struct, frozen=True):
     """What holds for hosts of one age band.
 
     ``off``: features that are off by default; ``starting``: the interventions to ask for when a broadcast begins, by
-    name, in a fixed order; ``capabilities``: what adapters must be able to do; ``preservation_days``: how long reported
-    material is kept (0: no rule); ``minimum_host_age``: in years (0: no rule); ``age_sources``: the sources of age that
-    suffice to host (empty and ``age_proof``: none does). ``age_from`` and ``proof_from`` are the rows that decide.
+    name, in a fixed order, and ``starting_from`` the rows that ask; ``capabilities``: what adapters must be able to
+    do; ``preservation_days``: how long reported material is kept (0: no rule); ``minimum_host_age``: in years (0: no
+    rule); ``age_sources``: the sources of age that suffice to host (empty and ``age_proof``: none does). ``age_from``
+    and ``proof_from`` are the rows that decide.
     """
 
     off: frozenset[Feature] = frozenset()
     starting: tuple[str, ...] = ()
+    starting_from: tuple[str, ...] = ()
     capabilities: frozenset[str] = frozenset()
     preservation_days: int = 0
     minimum_host_age: int = 0
@@ -64,6 +66,10 @@ class Effective(msgspec.Struct, frozen=True):
         """What to ask for when a broadcast of such a host begins. Those that this release does not know are left out:
         ``policy coverage`` reports them as missing."""
         return [Intervention(name) for name in self.bands[band].starting if name in set(Intervention)]
+
+    def starting_from(self, band: AgeBand) -> str:
+        """The rows that ask for something when a broadcast of such a host begins."""
+        return ", ".join(self.bands[band].starting_from)
 
     def may_host(self, band: AgeBand, age_source: AgeSource) -> Hosting:
         """Whether a host of this band may broadcast, given where the band comes from."""
@@ -109,11 +115,12 @@ def _rules(rows: list[Row], band: AgeBand) -> BandRules:
     ages = [(need.number, row.id) for row in rows for need in row.requires if need.kind is Kind.MINIMUM_HOST_AGE]
     proofs = [(row.id, need) for row in rows for need in row.requires if need.kind is Kind.AGE_SOURCES]
     age, age_from = max(ages, key=lambda found: found[0], default=(0, ""))
-    starting = {need.name for _, need in needs if need.kind is Kind.INTERVENTION and need.default_on}
+    starting = [(need.name, row.id) for row, need in needs if need.kind is Kind.INTERVENTION and need.default_on]
     days = [need.number for _, need in needs if need.kind is Kind.PRESERVATION_DAYS]
     return BandRules(
         off=frozenset(feature for _, need in needs if (feature := need.feature) is not None),
-        starting=tuple(sorted(starting)),
+        starting=tuple(sorted({name for name, _ in starting})),
+        starting_from=tuple(dict.fromkeys(row for _, row in starting)),
         capabilities=frozenset(need.name for _, need in needs if need.kind is Kind.CAPABILITY),
         preservation_days=max(days, default=0),
         minimum_host_age=age,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from importlib.resources import files
 
 import cel
 import msgspec
 
-from upstander.engine.assessment import Assessment, FiredRule, Judgement, Mark
+from upstander.engine.assessment import Assessment, FiredRule, Judgement, Mark, Start
 from upstander.model.decision import Asked
-from upstander.model.vocabulary import SEVERE_TACTICS, AgeBand, Exposure, Intervention, Level, Tactic
+from upstander.model.vocabulary import SEVERE_TACTICS, AgeBand, AgeSource, Exposure, Intervention, Level, Tactic
+from upstander.policy.effective import Effective
 from upstander.policy.language import compile_expression
 from upstander.policy.reader import load
 from upstander.policy.schema import ACTS, Budget, Counter, Rule, Sequence, Tables
@@ -57,11 +59,14 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
 
 
 class RulePolicy:
-    """Judges by one policy file."""
+    """Judges by one policy file, and by presets when a broadcast begins."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, presets: Effective | None = None) -> None:
         self.tables = tables
         self.hash = tables.hash
+        self.presets = presets
+        if presets is not None:
+            self.hash = hashlib.sha256(f"{tables.hash} {presets.hash}".encode()).hexdigest()
         self._active = [(rule, compile_expression(rule.when)) for rule in tables.rules if rule.mode != "off"]
         used = {(kind, name or quoted) for rule, _ in self._active for kind, name, quoted in _USED.findall(rule.when)}
         self._counters = {name: c for name, c in tables.counters.items() if ("counter", name) in used}
@@ -83,6 +88,15 @@ class RulePolicy:
     def on_deadline(self, band: AgeBand) -> str:
         """What becomes of a comment whose decision is late: ``allow``, ``hold`` or ``block``."""
         return self.tables.on_deadline[self.tables.protection[band]]
+
+    def at_start(self, band: AgeBand, age_source: AgeSource) -> Start:
+        """What the presets ask for from the first moment of a broadcast by such a host."""
+        if self.presets is None:
+            return Start()
+        asked = tuple(self.presets.starting_interventions(band))
+        hosting = self.presets.may_host(band, age_source)
+        why = f"from the start, for hosts of this age: {', '.join(name.replace('_', ' ') for name in asked)}"
+        return Start(asked, f"{why} ({self.presets.starting_from(band)})", "" if hosting.allowed else hosting.why)
 
     def judge(self, assessment: Assessment) -> Judgement:
         """The pair's level, the broadcast's level, and what to ask for."""

@@ -6,6 +6,7 @@ What several presets ask for together is in ``effective``; what a running config
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
@@ -16,6 +17,9 @@ import yaml
 
 from upstander.model.vocabulary import AgeBand, AgeSource, Intervention
 from upstander.policy.document import Document, Problem, did_you_mean
+
+#: In place of a preset's id: no preset at all.
+NONE = "none"
 
 Nodes = dict[str, tuple[yaml.Node, yaml.Node]]
 
@@ -159,6 +163,12 @@ def bundled() -> list[tuple[str, str]]:
     )
 
 
+@functools.lru_cache(maxsize=1)
+def shipped() -> tuple[Preset, ...]:
+    """The presets that ship, read."""
+    return load(bundled())
+
+
 def load(sources: Iterable[tuple[str, str]]) -> tuple[Preset, ...]:
     """Read presets from ``(file, YAML text)``; raises ``PresetError`` with everything that is wrong."""
     taken: dict[str, str] = {}
@@ -171,12 +181,19 @@ def load(sources: Iterable[tuple[str, str]]) -> tuple[Preset, ...]:
 
 
 def chosen(presets: Sequence[Preset], names: Sequence[str]) -> tuple[Preset, ...]:
-    """The presets of these names in their own order; no name means all of them, the strictest there is."""
+    """The presets of these names in their own order; ``none`` alone means none.
+
+    No name means all of them, the strictest there is, but for examples: one platform's house rules bind nobody else.
+    """
     known = [preset.id for preset in presets]
+    if list(names) == [NONE]:
+        return ()
     for name in names:
+        if name == NONE:
+            raise PresetError(f"`{NONE}` does not go with other presets. Leave it out, or the others.")
         if name not in known:
-            raise PresetError(f"there is no preset `{name}`. {did_you_mean(name, known)}")
-    return tuple(preset for preset in presets if not names or preset.id in names)
+            raise PresetError(f"there is no preset `{name}`. {did_you_mean(name, [*known, NONE])}")
+    return tuple(preset for preset in presets if (preset.id in names if names else not preset.example))
 
 
 class _Reader:

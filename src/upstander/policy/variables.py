@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from upstander.engine.assessment import HOST_REPORT
 from upstander.model.vocabulary import AgeBand, Exposure, Level, Tactic
 
-KINDS = ("comment", "gift", "invite", "user_report", "speech", "act")
+KINDS = ("comment", "gift", "invite", "user_report", "speech", "act", HOST_REPORT)
 PROTECTIONS = ("child", "teen", "unknown", "adult")
 
 
@@ -42,7 +43,8 @@ VARIABLES: dict[str, Kind] = {
 } | {level.name: INT for level in Level}
 
 MEANINGS: dict[str, str] = {
-    "kind": "the type of the event; `act`: without words (a gift without a text), so that there is nothing to hold",
+    "kind": "the type of the event; `act`: without words (a gift without a text), so that there is nothing to hold; "
+    "`host_report`: a report of the broadcast itself",
     "protection": "how the host is protected",
     "band": "the host's age band",
     "level": "the level of the pair (viewer to host), to compare with NOTICE, CONCERN, URGENT, EMERGENCY",

@@ -18,6 +18,7 @@ from upstander.adapters.base import Action, Capability, Outcome, doings, unserve
 from upstander.adapters.matrix import power
 from upstander.adapters.matrix.client import TIMEOUT_S, Failed, MatrixClient
 from upstander.adapters.matrix.words import BROADCAST, CARD, CHAT, SLOW_MODE_S
+from upstander.adapters.notes import NUDGE, WARNING
 
 #: What Matrix can do; ``call_moderator`` also needs a room to call them in.
 CAPABILITIES: Final = frozenset(
@@ -33,15 +34,6 @@ CAPABILITIES: Final = frozenset(
         Capability.CALL_MODERATOR,
         Capability.PAUSE,
     }
-)
-
-NUDGE: Final = (
-    "A note from the people who look after this chat: someone may be trying to get you to do or tell something that is "
-    "yours to decide. You can say no, stop at any time, and talk to a grown-up you trust. None of this is your fault."
-)
-WARNING: Final = (
-    "A note from the people who look after this chat: what you wrote does not fit a chat with young people. "
-    "Please keep to what happens in the stream."
 )
 
 
