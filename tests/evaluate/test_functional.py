@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from upstander import runtime
@@ -30,8 +31,10 @@ patterns:
 
 @pytest.fixture(scope="module")
 def own() -> runtime.Runtime:
-    """Engines that know two phrases: "paint the shed" (reaches notice) and "mow the lawn" (does not)."""
-    return runtime.Runtime(runtime.current([("en/secrecy.yaml", PACK)]))
+    """Engines that know two phrases: "paint the shed" (reaches notice) and "mow the lawn" (does not), and no model, which
+    would weigh them by what it learnt of other phrases."""
+    configuration = runtime.current([("en/secrecy.yaml", PACK)])
+    return runtime.Runtime(msgspec.structs.replace(configuration, paraphrase=""))
 
 
 def suite(*rows: Row, language: str = "en") -> Suite:

@@ -65,7 +65,8 @@ def coverage(
 
     The presets are those of `use` under [presets] in the settings, or all, examples included. What is asked for
     when a broadcast begins is tried out, not looked up. What the platform does by itself is declared under
-    [presets.platform]: a rule that rests on it is marked so. Exit status: 0; with --strict 1 when something is missing for a rule in force.
+    [presets.platform]: a rule that rests on it is marked so. Exit status: 0; with --strict 1 when something is missing
+    for a rule in force.
     """
     settings = settings_of(config, data)
     with clear_errors():
