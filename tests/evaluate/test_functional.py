@@ -31,8 +31,9 @@ patterns:
 
 @pytest.fixture(scope="module")
 def own() -> runtime.Runtime:
-    """Engines that know two phrases: "paint the shed" (reaches notice) and "mow the lawn" (does not), and no model, which
-    would weigh them by what it learnt of other phrases."""
+    """Engines that know two phrases: "paint the shed" (reaches notice) and "mow the lawn" (does not).
+
+    Without a model, which would weigh them by what it learnt of other phrases."""
     configuration = runtime.current([("en/secrecy.yaml", PACK)])
     return runtime.Runtime(msgspec.structs.replace(configuration, paraphrase=""))
 

@@ -212,6 +212,8 @@ def _weights(decision: Decision) -> Iterator[Text]:
     for reason in terms:
         bar = "█" * max(1, round(BAR * reason.weight / most)) if reason.weight > 0 else ""
         yield _term(reason, name, why, f"{reason.weight:+6.2f}", bar)
+        if reason.near:
+            yield Text(f'  {"":<{name}}  reads like "{shown(reason.near)}"', style="dim")
     if exposures:
         yield _row("exposures", f"times {_factor(decision):.2f} (in the weights above)" if terms else "in force")
     for reason in exposures:

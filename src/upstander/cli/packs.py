@@ -206,6 +206,8 @@ def _print_explanation(text: str, seen: Views, found: list[Found], signals: list
         why = signal.note or MEANING[signal.label]
         source = Text.assemble((f"{signal.label:<20}", "bold"), f"{signal.strength:5.2f}  {why}  ({signal.source})")
         console.print(source)
+        if signal.near:
+            console.print(Text(f'{"":<20} reads like "{shown(signal.near)}"', style="dim"))
 
 
 def _underline(console: Console, text: str, start: int, end: int, style: str) -> None:

@@ -131,12 +131,14 @@ class TextDetector:
             if known is not None:
                 change = max(-MAX_DOWN, min(MAX_UP, found.ratio))
                 strength = max(LEAST, known.strength + change)
-                note = f'{known.note or MEANING[found.tactic]} (weighed {change:+.1f}: reads like "{found.neighbour}")'
-                best[found.tactic] = msgspec.structs.replace(known, strength=strength, note=note)
+                note = f"{known.note or MEANING[found.tactic]} (weighed {change:+.1f} by a model)"
+                near = found.neighbour
+                best[found.tactic] = msgspec.structs.replace(known, strength=strength, note=note, near=near)
             elif found.enough:
                 strength = min(MAX_STRENGTH, found.ratio) + (EVASION_BONUS if seen.hidden else 0.0)
-                note = f'{MEANING[found.tactic]} (reads like "{found.neighbour}")'
-                best[found.tactic] = Signal(found.tactic, strength, SOURCE, 0, len(text), "plain", note)
+                note = f"{MEANING[found.tactic]} (a model's guess)"
+                end, near = len(text), found.neighbour
+                best[found.tactic] = Signal(found.tactic, strength, SOURCE, 0, end, "plain", note, near=near)
 
     def host(self, text: str, confidence: float = 1.0) -> HostText:
         """Exposures in a text that the host wrote or said."""

@@ -24,7 +24,7 @@ def of_signal(signal: Signal, gained: float) -> Reason:
     """Why one signal of this event counts; ``gained`` is what it added to the belief."""
     why = signal.note or MEANING[signal.label]
     span = (signal.start, signal.end) if signal.start >= 0 else None
-    return Reason(signal.label, why, rounded(gained), signal.source, signal.view, span, signal.events)
+    return Reason(signal.label, why, rounded(gained), signal.source, signal.view, span, signal.events, signal.near)
 
 
 def of_pair(

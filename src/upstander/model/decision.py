@@ -13,7 +13,8 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     ``what`` is a tactic, an exposure or ``standing`` (this viewer's record in other broadcasts) or ``muted``;
     ``why`` says it in words; ``weight`` is its contribution to the belief in nats (a factor, for exposures);
     ``source``, ``view`` and ``span`` (character offsets into the original text) say what fired; ``events`` are
-    the ids it rests on when that is not this event alone.
+    the ids it rests on when that is not this event alone; ``near`` is the example that the text reads like, where a
+    model had a say.
     """
 
     what: str
@@ -23,6 +24,7 @@ class Reason(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     view: str = ""
     span: tuple[int, int] | None = None
     events: tuple[str, ...] = ()
+    near: str = ""
 
 
 class Asked(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -16,7 +16,8 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     ``source`` names the pattern or rule (``en.secrecy.dont_tell``, ``audience.surge``).
     ``start`` and ``end`` are character offsets into the event's original text, -1 where there is no span.
     ``view`` says which view of the text fired: ``raw``, ``folded``, ``plain`` (a model read it), ``joined`` (with what
-    went before it), or ``""`` for what is not text. ``events`` are earlier events that it rests on.
+    went before it), or ``""`` for what is not text. ``events`` are earlier events that it rests on. ``near`` is the
+    example that the text reads like, where a model had a say.
     """
 
     label: Tactic | Exposure
@@ -27,6 +28,7 @@ class Signal(msgspec.Struct, frozen=True, gc=False):
     view: str = ""
     note: str = ""
     events: tuple[str, ...] = ()
+    near: str = ""
 
 
 def merged(signals: list[Signal], more: Sequence[Signal]) -> list[Signal]:
