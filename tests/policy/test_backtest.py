@@ -1,4 +1,4 @@
-"""The back-test's own process: what it reads, counts and sends; and that remembering texts changes no decision."""
+"""The back-test's own process: what it reads, counts and sends."""
 
 from __future__ import annotations
 
@@ -6,37 +6,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given, settings
 
-from strategies import START, configuration, streams
+from strategies import START, configuration
 from upstander.backtest import run
-from upstander.backtest.remembering import Remembering
 from upstander.backtest.run import BacktestError, Source, Totals, _Job, _Reading, source
-from upstander.engine.engine import Engine
-from upstander.model.events import AnyEvent
-from upstander.policy.judge import bundled
-
-DETECTOR = configuration().detector()
-MEMORY = Remembering(DETECTOR)
-
-
-@settings(max_examples=40, deadline=None)
-@given(streams())
-def test_remembering_texts_changes_no_decision(events: list[AnyEvent]) -> None:
-    plain, remembering = Engine(DETECTOR, bundled()), Engine(MEMORY, bundled())
-    assert [plain.observe(each) for each in events] == [remembering.observe(each) for each in events]
-    assert plain.snapshot() == remembering.snapshot()
-
-
-def test_what_is_remembered_stays_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upstander.backtest.remembering.TEXTS", 10)
-    memory = Remembering(DETECTOR)
-    for n in range(100):
-        memory.viewer(f"hello {n}", "host")
-        assert len(memory._read) + len(memory._read_before) <= 20
-    first = memory.viewer("are your parents home", "host")
-    first.clear()
-    assert memory.viewer("are your parents home", "host"), "what is handed out is the caller's own"
 
 
 def read(path: Path, *lines: bytes, limit: int = 0) -> tuple[list[str], Totals]:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import msgspec
 
-from upstander.backtest.remembering import Remembering
 from upstander.journal import store
 from upstander.journal.entries import Kind, reference
 from upstander.model.events import AnyEvent
@@ -166,9 +165,7 @@ def _work(data: bytes, pipe: Connection) -> None:
 
 
 def _reports(job: _Job) -> Iterator[_Report]:
-    configuration = decode_configuration(job.configuration)
-    runtime = Runtime(configuration)
-    runtime.configure(configuration, Remembering(runtime.detector))
+    runtime = Runtime(decode_configuration(job.configuration))
     reading = _Reading(job)
     gc.collect()
     gc.freeze()

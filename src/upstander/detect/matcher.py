@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import re
 from pathlib import Path
@@ -10,6 +11,7 @@ import hyperscan
 import msgspec
 
 from upstander.detect.cache import keep, kept
+from upstander.detect.fragments import OWN_LEAST
 from upstander.detect.normalise import Views, align
 from upstander.detect.packs import PackError, PackSet, Pattern
 
@@ -40,6 +42,12 @@ def _read(path: Path) -> hyperscan.Database | None:
     return database
 
 
+@functools.lru_cache(maxsize=16_384)
+def _compiled(expression: str, unless: tuple[str, ...]) -> tuple[re.Pattern[bytes], tuple[re.Pattern[bytes], ...]]:
+    """Made when a pattern first fires, since most never do; kept for the next pack set, which has most of them too."""
+    return re.compile(expression.encode(), re.MULTILINE), tuple(re.compile(each.encode()) for each in unless)
+
+
 class Matcher:
     """Scans texts for every pattern of a pack set at once. Not for use from several threads at a time."""
 
@@ -47,25 +55,28 @@ class Matcher:
         """``cache``: a folder in which the compiled database is kept, so that it need not be compiled again."""
         self.packs = packs
         self._found: list[int] = []
-        #: made when a pattern first fires: most never do, and thousands would make a reload slow
-        self._spans: dict[int, tuple[re.Pattern[bytes], tuple[re.Pattern[bytes], ...]]] = {}
-        self._database = self._load(cache) if packs.patterns else None
+        self._database = self._load(cache, "", list(range(len(packs.patterns))))
+        #: Only what may be made of pieces: nearly every comment is read once more with what went before it.
+        clear = [n for n, each in enumerate(packs.patterns) if each.strength >= OWN_LEAST and each.who != "host"]
+        self._clear = self._load(cache, f"-{OWN_LEAST}", clear)
 
-    def _load(self, cache: Path | None) -> hyperscan.Database:
+    def _load(self, cache: Path | None, part: str, ids: list[int]) -> hyperscan.Database | None:
+        """The database of the patterns with these numbers; ``part`` names them in the cache."""
+        if not ids:
+            return None
         if cache is None:
-            return self._compile()
+            return self._compile(ids)
         # A database fits one Hyperscan build and one kind of processor; Hyperscan itself refuses any other.
-        path = cache / f"{self.packs.hash[:32]}-{importlib.metadata.version('hyperscan')}.hsdb"
+        path = cache / f"{self.packs.hash[:32]}{part}-{importlib.metadata.version('hyperscan')}.hsdb"
         database = _read(path)
         if database is None:
-            database = self._compile()
+            database = self._compile(ids)
             keep(path, hyperscan.dumpb(database))
         return database
 
-    def _compile(self) -> hyperscan.Database:
+    def _compile(self, ids: list[int]) -> hyperscan.Database:
         database = hyperscan.Database()
-        expressions = [pattern.expression.encode() for pattern in self.packs.patterns]
-        ids = list(range(len(expressions)))
+        expressions = [self.packs.patterns[number].expression.encode() for number in ids]
         try:
             database.compile(expressions=expressions, ids=ids, flags=[FLAGS] * len(ids))
         except hyperscan.error as error:
@@ -89,26 +100,27 @@ class Matcher:
     def scan(self, text: str, views: Views, who: str) -> list[Hit]:
         """The patterns for ``who`` (``viewer`` or ``host``) that fire on a text, in the packs' order."""
         hits = []
-        for identifier in self._fired("\n".join((views.raw, *views.folded)) if views.folded else views.raw):
+        lines = "\n".join((views.raw, *views.folded)) if views.folded else views.raw
+        for identifier in self._fired(self._database, lines):
             pattern = self.packs.patterns[identifier]
             if pattern.who in (who, "anyone"):
-                hit = self._locate(identifier, pattern, text, views)
+                hit = self._locate(pattern, text, views)
                 if hit is not None:
                     hits.append(hit)
         return hits
 
-    def fires_in(self, lines: list[str]) -> bool:
-        """Whether any pattern fires in any of some lines: one scan for all of them."""
-        return bool(self._fired("\n".join(lines)))
+    def fires_in(self, lines: str) -> bool:
+        """Whether a clear pattern (of at least ``OWN_LEAST``) fires in any of some lines: one scan for all of them."""
+        return bool(self._fired(self._clear, lines))
 
     def scan_across(self, text: str, boundary: int, who: str) -> list[tuple[Pattern, int]]:
-        """The patterns that fire across a boundary in one view of a joined text, each with where it ends there."""
+        """The clear patterns that fire across a boundary in one view of a joined text, each with its end there."""
         hits = []
-        for identifier in self._fired(text):
+        for identifier in self._fired(self._clear, text):
             pattern = self.packs.patterns[identifier]
             if pattern.who not in (who, "anyone"):
                 continue
-            expression, call_offs = self._compiled(identifier, pattern)
+            expression, call_offs = _compiled(pattern.expression, pattern.unless)
             data = text.encode("utf-8", "replace")
             edge = len(text[:boundary].encode("utf-8", "replace"))
             spans = [match.span() for match in expression.finditer(data) if match.start() < edge < match.end()]
@@ -116,24 +128,18 @@ class Matcher:
                 hits.append((pattern, len(data[: spans[0][1]].decode("utf-8", "replace"))))
         return hits
 
-    def _fired(self, data: str) -> list[int]:
+    def _fired(self, database: hyperscan.Database | None, data: str) -> list[int]:
         """The patterns that fire anywhere in some lines, by their number."""
-        if self._database is None:
+        if database is None:
             return []
         found = self._found
         found.clear()
-        self._database.scan(data.encode("utf-8", "replace"), match_event_handler=self._on_match)
+        database.scan(data.encode("utf-8", "replace"), match_event_handler=self._on_match)
         return sorted(found) if found else []
 
-    def _compiled(self, identifier: int, pattern: Pattern) -> tuple[re.Pattern[bytes], tuple[re.Pattern[bytes], ...]]:
-        if identifier not in self._spans:
-            unless = tuple(re.compile(each.encode()) for each in pattern.unless)
-            self._spans[identifier] = re.compile(pattern.expression.encode(), re.MULTILINE), unless
-        return self._spans[identifier]
-
-    def _locate(self, identifier: int, pattern: Pattern, text: str, views: Views) -> Hit | None:
+    def _locate(self, pattern: Pattern, text: str, views: Views) -> Hit | None:
         """Where the pattern fires. None when it only fired across two views, or an ``unless`` calls it off."""
-        expression, call_offs = self._compiled(identifier, pattern)
+        expression, call_offs = _compiled(pattern.expression, pattern.unless)
         for index, view in enumerate((views.raw, *views.folded)):
             data = view.encode("utf-8", "replace")
             match = expression.search(data)

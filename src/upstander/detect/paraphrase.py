@@ -146,7 +146,14 @@ class ParaphraseModel:
             slice(bisect.bisect_left(owners, tactic), bisect.bisect_right(owners, tactic))
             for tactic in range(-1, len(TACTICS))
         ]
-        self._cues = self.parameters.cues
+        self._cue_words: dict[str, list[tuple[int, float]]] = {}
+        self._cue_pairs: dict[str, dict[str, list[tuple[int, float]]]] = {}
+        for cue, entries in self.parameters.cues.items():
+            first, _, second = cue.partition(" ")
+            if second:
+                self._cue_pairs.setdefault(first, {})[second] = entries
+            else:
+                self._cue_words[first] = entries
         self._bias = self.parameters.cue_bias
 
     def doubtful(self, text: str, suspected: bool = False) -> bool:
@@ -159,16 +166,25 @@ class ParaphraseModel:
         words = words_of(text)
         if len(words) < MIN_WORDS:
             return False
-        cues, sums = self._cues, None
-        for cue in cues_of(words):
-            entries = cues.get(cue)
-            if entries is None:
-                continue
-            if sums is None:
-                sums = list(self._bias)
+        # What most lines lack is looked for first, and without putting pairs together that cannot be there.
+        found: dict[int, list[tuple[int, float]]] = {}  # by identity: each counts once, however often it was said
+        pairs = None
+        for word in words:
+            entries = self._cue_words.get(word)
+            if entries is not None:
+                found[id(entries)] = entries
+            if pairs is not None:
+                entries = pairs.get(word)
+                if entries is not None:
+                    found[id(entries)] = entries
+            pairs = self._cue_pairs.get(word)
+        if not found:
+            return False
+        sums = list(self._bias)
+        for entries in found.values():
             for tactic, weight in entries:
                 sums[tactic] += weight
-        return sums is not None and max(sums) >= (SUSPECTED_DOUBT if suspected else DOUBT)
+        return max(sums) >= (SUSPECTED_DOUBT if suspected else DOUBT)
 
     def read(self, text: str, asked: frozenset[str] = frozenset()) -> list[Found]:
         """The tactics that a view of a text paraphrases, likeliest first, and those that were asked about."""
@@ -182,11 +198,11 @@ class ParaphraseModel:
         ]
         if not possible:
             return []
-        near = self._vectors @ self._embedder.one(line)
-        benign = self._top_mean(near[self._slices[0]])
+        vector = self._embedder.one(line)
+        benign = self._top_mean(self._vectors[self._slices[0]] @ vector)
         found = []
         for tactic in possible:
-            own = near[self._slices[tactic + 1]]
+            own = self._vectors[self._slices[tactic + 1]] @ vector
             if not len(own):
                 continue
             bias, a, b = mix[tactic]

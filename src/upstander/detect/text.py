@@ -10,6 +10,7 @@ import phonenumbers
 
 from upstander.detect.fragments import OTHERS_FACTOR, OTHERS_LEAST, OWN_LEAST, Joined
 from upstander.detect.matcher import Hit, Matcher
+from upstander.detect.memory import Memory
 from upstander.detect.normalise import Views, align, views
 from upstander.detect.packs import PackSet
 from upstander.detect.paraphrase import MAX_DOWN, MAX_STRENGTH, MAX_UP, SOURCE, ParaphraseModel
@@ -60,11 +61,19 @@ class TextDetector:
         self.paraphrase = paraphrase
         #: How many texts were read a second time: a figure for reports, which decides nothing.
         self.second_thoughts = 0
+        #: the views of texts that show nothing, from viewers who are not suspected and from those who are
+        self._quiet: tuple[Memory[Views], Memory[Views]] = (Memory(), Memory())
+        #: joined texts in which no pattern fires
+        self._apart: Memory[bool] = Memory()
 
     @property
     def packs(self) -> PackSet:
         """The packs in force."""
         return self.matcher.packs
+
+    def look(self, text: str) -> Views:
+        """The views of a text."""
+        return self._quiet[0].get(text) or self._quiet[1].get(text) or views(text)
 
     def viewer(
         self, text: str, host: str, confidence: float = 1.0, suspected: bool = False, seen: Views | None = None
@@ -74,6 +83,9 @@ class TextDetector:
         ``suspected``: this viewer showed a tactic before, so less doubt is enough for a second thought. ``seen``: the
         text's views, when they are known.
         """
+        quiet = self._quiet[suspected]
+        if quiet.get(text) is not None:
+            return []
         seen = seen or views(text)
         hits = self.matcher.scan(text, seen, "viewer")
         phone = _phone(text)
@@ -86,6 +98,7 @@ class TextDetector:
         if self.paraphrase is not None and all(signal.strength < SETTLED for signal in best.values()):
             self._second_thought(self.paraphrase, text, seen, suspected, best)
         if not best:
+            quiet.keep(text, seen)
             return []
         factor = confidence
         mention = _MENTION.match(text)
@@ -101,7 +114,11 @@ class TextDetector:
         ``joins`` come from ``fragments.joined`` over the comment's plain view. The span is the comment's own part.
         """
         found: dict[str, Signal] = {}
-        if not self.matcher.fires_in([joined.text for joined in joins]):
+        lines = "\n".join(joined.text for joined in joins)
+        if self._apart.get(lines):
+            return []
+        if not self.matcher.fires_in(lines):
+            self._apart.keep(lines, True)
             return []
         for joined in joins:
             for pattern, end in self.matcher.scan_across(joined.text, joined.boundary, "viewer"):

@@ -8,7 +8,6 @@ from typing import Any
 from upstander.detect import audience as crowd
 from upstander.detect import exchange, fragments
 from upstander.detect.fragments import Fragment
-from upstander.detect.normalise import views
 from upstander.detect.paraphrase import SOURCE as GUESS
 from upstander.detect.text import HostText, TextDetector
 from upstander.engine import belief, explain, judging, viewers
@@ -250,7 +249,7 @@ class Engine:
             return self._host_text(event, broadcast, self._detector.host(text), text)
         now = broadcast.now
         pair = broadcast.pairs.get(actor) if broadcast.pairs else None
-        seen = views(text)
+        seen = self._detector.look(text)
         signals = self._detector.viewer(text, broadcast.host, suspected=pair is not None and pair.firm, seen=seen)
         if len(seen.plain) <= fragments.MAX_FRAGMENT and broadcast.band is not AgeBand.ADULT:
             joins = fragments.joined(broadcast.recent, actor, seen.plain, now)
