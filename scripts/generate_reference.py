@@ -29,6 +29,7 @@ from upstander.policy.schema import ACTS, ASKABLE, MODES, PROPOSALS
 from upstander.policy.variables import MEANINGS, VARIABLES
 from upstander.settings import (
     AdapterSettings,
+    CaseSettings,
     Hold,
     JournalSettings,
     Limits,
@@ -36,6 +37,7 @@ from upstander.settings import (
     PresetSettings,
     Server,
     Settings,
+    VaultSettings,
 )
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -143,9 +145,10 @@ def settings() -> str:
     """The settings reference."""
     sections = {"[server]": Server, "[limits]": Limits, "[hold]": Hold, "[journal]": JournalSettings}
     sections |= {"[nudge]": NudgeSettings, "[presets]": PresetSettings, "[presets.platform]": Declared}
+    sections |= {"[vault]": VaultSettings, "[cases]": CaseSettings}
     parts = [
         f"# Settings\n\nOne TOML file, `upstander.toml`. {doc(Settings)}\n",
-        table(Settings, ("server", "limits", "hold", "journal", "nudge", "presets", "adapters")),
+        table(Settings, ("server", "limits", "hold", "journal", "nudge", "presets", "vault", "cases", "adapters")),
     ]
     parts += [f"## `{name}`\n\n{doc(section)}\n\n{table(section, ('platform',))}" for name, section in sections.items()]
     parts.append(f"## `[[adapters]]`\n\n{doc(AdapterSettings)}\n\n{table(AdapterSettings)}")

@@ -326,12 +326,19 @@ class Served:
         return self.process.wait(PATIENCE_S)
 
 
+def _environment(covered: bool) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if covered or not name.startswith("COVERAGE_")}
+    return kept | {"PYTHONUNBUFFERED": "1"}
+
+
 @contextmanager
-def serve(folder: Path, toml: str = "", *, port: int = 0, data: str = "data") -> Iterator[Served]:
+def serve(
+    folder: Path, toml: str = "", *, port: int = 0, data: str = "data", covered: bool = True
+) -> Iterator[Served]:
     """``upstander serve`` in a process of its own, with ``data`` under ``folder`` and settings from ``toml``.
 
     ``toml`` holds sections only (``[limits]`` …); without ``[presets]`` there are none. Its standard error is kept in
-    ``logs``.
+    ``logs``. ``covered``: its coverage is measured, which makes its start twice as long, and is lost when it is killed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "upstander.toml"
@@ -342,7 +349,7 @@ def serve(folder: Path, toml: str = "", *, port: int = 0, data: str = "data") ->
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=folder,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=_environment(covered),
     )
     assert process.stdout is not None and process.stderr is not None
     served = Served(process, "", folder / data)
