@@ -19,10 +19,10 @@ from celpy import celtypes
 from common import chat, emit, pin
 from engine import events
 from upstander import runtime
-from upstander.engine.assessment import Assessment, Judgement, Policy
+from upstander.engine.assessment import Assessment, Judgement, Policy, Start
 from upstander.engine.engine import Engine
 from upstander.model.events import AnyEvent
-from upstander.model.vocabulary import Level
+from upstander.model.vocabulary import AgeBand, AgeSource, Level
 from upstander.model.wire import decode_event
 from upstander.policy.judge import RulePolicy, bundled_source
 from upstander.policy.language import check, compile_expression
@@ -58,6 +58,10 @@ class Nothing:
     def judge(self, assessment: Assessment) -> Judgement:
         """Clear."""
         return Judgement(Level.CLEAR, Level.CLEAR, ())
+
+    def at_start(self, band: AgeBand, age_source: AgeSource) -> Start:
+        """Nothing."""
+        return Start()
 
 
 class Recording(Nothing):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 
@@ -20,6 +21,8 @@ _COMMANDS = {
     "learn": "train a shadow model on verdicts; two people put it in force",
     "packs": "check packs of patterns, and see why a text fires",
     "nudge": "check, preview and count the cards that hosts see",
+    "teach": "lessons, a simulated stream for a class, newsletters, exports",
+    "study": "code captures, settle disagreements, publish tables; recompute published figures",
     "policy": "check, read, compare and try out policies; see which rules are met",
     "explain": "say what was decided on an event, and why",
     "doctor": "say what is installed, configured and reachable",
@@ -50,8 +53,20 @@ def group() -> None:
     """Upstander keeps children safe on live streams."""
 
 
+def _say_what_takes_long() -> None:
+    """Somebody is waiting: the first command ever compiles the packs."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("upstander: %(message)s"))
+    logger = logging.getLogger("upstander.detect.matcher")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
 def main() -> None:
     """Entry point: known errors become one line and exit status 2, Ctrl-C 130."""
+    if sys.stderr.isatty():
+        _say_what_takes_long()
     try:
         status = group.main(standalone_mode=False)
     except click.exceptions.Abort:

@@ -1,4 +1,7 @@
-"""What takes long to make, kept in a folder: written whole, and used only when it is whole and ours."""
+"""What takes long to make, kept in a folder: written whole, and used only when it is whole and ours.
+
+What was not used for the longest goes when the folder grows too large.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
+#: The folder's size that is not exceeded for long: some dozens of pack sets, more than anyone goes back to.
+MAX_BYTES = 1 << 30
+
 
 def kept(path: Path) -> bytes | None:
     """What ``keep`` wrote; None when it is not there, was damaged, or belongs to somebody else."""
@@ -17,6 +23,7 @@ def kept(path: Path) -> bytes | None:
         if path.stat().st_uid != os.getuid():
             return None
         data = path.read_bytes()
+        os.utime(path)  # used now
     except OSError:
         return None
     return data[32:] if hashlib.sha256(data[32:]).digest() == data[:32] else None
@@ -29,5 +36,18 @@ def keep(path: Path, body: bytes) -> None:
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
             file.write(hashlib.sha256(body).digest() + body)
         Path(file.name).replace(path)
+        _tidy(path.parent, path)
     except OSError as error:
         log.debug("%s could not be kept: %s", path.name, error)
+
+
+def _tidy(folder: Path, newest: Path) -> None:
+    """Remove what was used longest ago until the rest fits; never what was just made."""
+    found = [(status.st_mtime, status.st_size, each) for each in folder.iterdir() if (status := each.stat()).st_size]
+    size = sum(bytes_ for _, bytes_, _ in found)
+    for _, bytes_, each in sorted(found):
+        if size <= MAX_BYTES:
+            return
+        if each != newest:
+            each.unlink(missing_ok=True)
+            size -= bytes_

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
+import logging
 import re
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from upstander.detect.cache import keep, kept
 from upstander.detect.fragments import OWN_LEAST
 from upstander.detect.normalise import Views, align
 from upstander.detect.packs import PackError, PackSet, Pattern
+
+log = logging.getLogger(__name__)
 
 #: Each pattern is reported once; ``^`` and ``$`` are a view's ends, for views are scanned as lines of one text.
 FLAGS = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_MULTILINE
@@ -70,6 +73,7 @@ class Matcher:
         path = cache / f"{self.packs.hash[:32]}{part}-{importlib.metadata.version('hyperscan')}.hsdb"
         database = _read(path)
         if database is None:
+            log.info("%s patterns are compiled for this machine: once, it takes up to a minute", f"{len(ids):,}")
             database = self._compile(ids)
             keep(path, hyperscan.dumpb(database))
         return database
