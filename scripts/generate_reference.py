@@ -30,11 +30,13 @@ from upstander.policy.variables import MEANINGS, VARIABLES
 from upstander.settings import (
     AdapterSettings,
     CaseSettings,
+    ConsoleSettings,
     Hold,
     JournalSettings,
     Limits,
     NudgeSettings,
     PresetSettings,
+    ProviderSettings,
     Server,
     Settings,
     VaultSettings,
@@ -146,11 +148,12 @@ def settings() -> str:
     sections = {"[server]": Server, "[limits]": Limits, "[hold]": Hold, "[journal]": JournalSettings}
     sections |= {"[nudge]": NudgeSettings, "[presets]": PresetSettings, "[presets.platform]": Declared}
     sections |= {"[vault]": VaultSettings, "[cases]": CaseSettings}
+    sections |= {"[console]": ConsoleSettings, "[console.provider]": ProviderSettings}
     parts = [
         f"# Settings\n\nOne TOML file, `upstander.toml`. {doc(Settings)}\n",
-        table(Settings, ("server", "limits", "hold", "journal", "nudge", "presets", "vault", "cases", "adapters")),
+        table(Settings, ("server", "limits", "hold", "journal", "nudge", "presets", "vault", "cases", "console", "adapters")),
     ]
-    parts += [f"## `{name}`\n\n{doc(section)}\n\n{table(section, ('platform',))}" for name, section in sections.items()]
+    parts += [f"## `{name}`\n\n{doc(section)}\n\n{table(section, ('platform', 'provider'))}" for name, section in sections.items()]
     parts.append(f"## `[[adapters]]`\n\n{doc(AdapterSettings)}\n\n{table(AdapterSettings)}")
     return "\n".join(parts)
 

@@ -38,7 +38,7 @@ def main() -> None:
         key, _ = keys.create(demo.PLATFORM, list(Scope), "pictures")
         with demo._service(config, 0, folder) as url:
             view = View("http://127.0.0.1:8787", "upstander-data/demo", 0)
-            view.link = "http://127.0.0.1:8787/live?ticket=…"
+            view.link = "http://127.0.0.1:8787/sign-in/link?ticket=…"
             demo.threading.Thread(target=demo._follow, args=(url, key, view), daemon=True).start()
             platform = Platform(url, key, 2.0, view.on_held, repeat=True)
             platform.play(bundled_scripts(), bundled_chat())
@@ -49,7 +49,7 @@ def main() -> None:
             # Rich's template fetches its font from a server; readers of the docs should not.
             svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL).replace("Fira Code,", "")
             (IMAGES / "demo.svg").write_text(svg, encoding="utf-8")
-            _page(url + demo._ticket(url, key), IMAGES / "live.png")
+            _page(url + demo._sign_in_path(folder), IMAGES / "live.png")
             platform.stop()
         receiver.close()
 

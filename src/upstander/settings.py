@@ -92,6 +92,63 @@ class PresetSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     platform: Declared = Declared()
 
 
+class VaultSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The evidence vault. ``key`` says where the key-encryption key is: ``file`` (``key_file``, of mode 600; empty:
+    ``vault.key`` in the data folder), ``environment`` (``UPSTANDER_VAULT_KEY``) or ``command`` (``key_command`` is run
+    to wrap and unwrap keys: the way to a key management service). ``storage``: where items lie, such as
+    ``s3://bucket/prefix`` with ``storage_options`` (``endpoint``, ``region``); empty: the data folder. ``keep_days``:
+    how long evidence is kept where no preset asks for longer. ``timestamp_url``: an RFC 3161 authority, asked every
+    ``timestamp_minutes`` when there is something new; ``timestamp_roots``: its certificates (PEM)."""
+
+    key: Annotated[str, msgspec.Meta(pattern="^(file|environment|command)$")] = "file"
+    key_file: str = ""
+    key_command: tuple[str, ...] = ()
+    storage: str = ""
+    storage_options: dict[str, str] = {}
+    keep_days: Positive = 90
+    timestamp_url: str = ""
+    timestamp_roots: str = ""
+    timestamp_minutes: Positive = 60
+
+
+class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Cases. ``enabled``: the service opens a case and seals evidence when a decision reaches ``level`` (the vault must
+    have been made). Minutes: how long a claim holds (``lease_minutes``), until a case should have been looked at
+    (``first_look_minutes``), until an escalation must be approved or refused (``approval_minutes``) and then filed
+    (``filing_minutes``); a case that is late raises an alarm."""
+
+    enabled: bool = False
+    level: Annotated[str, msgspec.Meta(pattern="^(concern|urgent|emergency)$")] = "urgent"
+    lease_minutes: Positive = 15
+    first_look_minutes: Positive = 5
+    approval_minutes: Positive = 60
+    filing_minutes: Positive = 240
+
+
+class ProviderSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An OpenID Connect provider that people may sign in with (empty ``issuer``: none). ``secret_file`` holds the
+    client's secret; ``claim`` is the claim of the ID token that an account's ``--subject`` names, ``label`` what the
+    button says. With ``email`` as the claim, only a verified address counts."""
+
+    issuer: Annotated[str, msgspec.Meta(pattern="^(https?://.+)?$")] = ""
+    client_id: str = ""
+    secret_file: str = ""
+    claim: Annotated[str, msgspec.Meta(min_length=1)] = "sub"
+    label: str = "Sign in with your organisation"
+
+
+class ConsoleSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The console. ``url`` is the address that people open, such as ``https://upstander.example.org``: passkeys and the
+    provider need it. A session ends ``idle_minutes`` after its last use and ``session_hours`` after it began. There is
+    an alert in the ledger when one person opens more than ``many_broadcasts`` broadcasts within an hour."""
+
+    url: Annotated[str, msgspec.Meta(pattern="^(https?://[^/]+)?$")] = ""
+    idle_minutes: Positive = 60
+    session_hours: Positive = 12
+    many_broadcasts: Positive = 60
+    provider: ProviderSettings = ProviderSettings()
+
+
 class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything. ``data`` is the one folder that the service writes to; ``packs`` a folder of packs of one's own
     (the bundled ones serve when it is empty), ``policy`` a policy file of one's own; both are read again when they
@@ -107,6 +164,9 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     journal: JournalSettings = JournalSettings()
     nudge: NudgeSettings = NudgeSettings()
     presets: PresetSettings = PresetSettings()
+    vault: VaultSettings = VaultSettings()
+    cases: CaseSettings = CaseSettings()
+    console: ConsoleSettings = ConsoleSettings()
     adapters: tuple[AdapterSettings, ...] = ()
 
     @property
@@ -123,6 +183,16 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     def keys_path(self) -> Path:
         """The API keys' file."""
         return self.folder / "keys.sqlite"
+
+    @property
+    def people_path(self) -> Path:
+        """The accounts' file."""
+        return self.folder / "people.sqlite3"
+
+    @property
+    def audit_path(self) -> Path:
+        """The file of the ledger of what people looked at and did."""
+        return self.folder / "audit.sqlite3"
 
     @property
     def snapshots_path(self) -> Path:
@@ -157,9 +227,32 @@ def load(path: Path | None) -> Settings:
     )
     packs = str(base / settings.packs) if settings.packs else ""
     policy = str(base / settings.policy) if settings.policy else ""
-    return msgspec.structs.replace(
-        settings, data=str(base / settings.data), packs=packs, policy=policy, adapters=adapters
+    vault = msgspec.structs.replace(
+        settings.vault, **{key: _beside(base, getattr(settings.vault, key)) for key in ("key_file", "timestamp_roots")}
     )
+    provider = settings.console.provider
+    provider = msgspec.structs.replace(provider, secret_file=_beside(base, provider.secret_file))
+    _check_provider(path, settings.console)
+    console = msgspec.structs.replace(settings.console, provider=provider)
+    return msgspec.structs.replace(
+        settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
+        adapters=adapters,
+    )  # fmt: skip
+
+
+def _beside(base: Path, name: str) -> str:
+    return str(base / name) if name else ""
+
+
+def _check_provider(path: Path, console: ConsoleSettings) -> None:
+    if not console.provider.issuer:
+        return
+    missing = [f"`{name}`" for name in ("client_id", "secret_file") if not getattr(console.provider, name)]
+    if missing:
+        fix = "Give what the provider gave you when the client was registered."
+        raise SettingsError(f"{path}: {' and '.join(missing)} of [console.provider] missing. {fix}")
+    if not console.url:
+        raise SettingsError(f"{path}: `url` of [console] is missing, and [console.provider] needs it to come back to.")
 
 
 def _check(path: Path, adapter: AdapterSettings) -> None:
@@ -203,7 +296,8 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
         "journal": JournalSettings,
         "nudge": NudgeSettings,
     }
-    section |= {"presets": PresetSettings, "presets.platform": Declared}
+    section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
+    section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."

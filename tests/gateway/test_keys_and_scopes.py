@@ -33,7 +33,6 @@ ROUTES = [
     ("POST", "/v1/broadcasts/b1/orders", Scope.ORDERS_WRITE),
     ("GET", "/v1/nudges?broadcast=b1&event=c1", Scope.DECISIONS_READ),
     ("POST", "/v1/nudges/n1", Scope.NUDGES_WRITE),
-    ("POST", "/live/ticket", Scope.LIVE_READ),
     ("GET", "/metrics", Scope.METRICS_READ),
 ]
 
@@ -96,7 +95,7 @@ def test_a_revoked_key_is_out_at_once_in_a_running_service(tmp_path: Path) -> No
         assert http.get("/v1/decisions", headers=bearer(kept)).status_code == 200
         wrong = "ups_0123456789ab_" + "B" * 43
         assert http.post("/v1/events", json=started(), headers=bearer(wrong)).status_code == 401
-        assert http.post("/live/session", data={"key": wrong}).status_code == 303
+        assert http.get("/live/events", headers=bearer(wrong)).status_code == 401
         assert http.get("/v1/decisions?key=" + wrong, headers=bearer(kept)).status_code == 200
         served.stop()
         for key in (kept, gone, wrong):

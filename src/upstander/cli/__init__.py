@@ -27,8 +27,11 @@ _COMMANDS = {
     "explain": "say what was decided on an event, and why",
     "doctor": "say what is installed, configured and reachable",
     "keys": "make, list and revoke API keys",
+    "people": "who may sign in to the console, and what they did there",
     "outbox": "look at interventions on their way to the platform",
     "order": "pause, resume, end, mute, release: in a person's name",
+    "cases": "take up cases: claim, note, snooze, escalate, approve, close",
+    "vault": "sealed evidence: list, show, hold, export, verify, delete",
 }
 
 

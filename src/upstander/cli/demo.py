@@ -22,6 +22,7 @@ from rich.live import Live
 
 from upstander.adapters.base import Capability
 from upstander.cli.common import Mistake, clear_errors
+from upstander.console import missing
 from upstander.demo.platform import Platform, Receiver, bundled_chat, bundled_scripts
 from upstander.demo.view import View
 from upstander.gateway.keys import KeyStore, Scope
@@ -69,7 +70,7 @@ def command(data: str, port: int, speed: float, chat: Path | None, seconds: floa
         with _service(config, port, folder) as url:
             view = View(url, data, continued)
             platform = Platform(url, text, speed, view.on_held, repeat=not plain)
-            view.link = url + _ticket(url, text)
+            view.link = url + _sign_in_path(folder)
             feed = threading.Thread(target=_follow, args=(url, text, view), daemon=True)
             feed.start()
             chat = chat or (RECORDED if RECORDED.exists() else bundled_chat())
@@ -81,6 +82,7 @@ def command(data: str, port: int, speed: float, chat: Path | None, seconds: floa
                 console.print("\nstopping…", style="dim")
             platform.stop()
     finally:
+        _end_account(folder)
         keys.revoke(key.id)
         keys.close()
         receiver.close()
@@ -194,9 +196,36 @@ def _taken(port: int) -> bool:
     return False
 
 
-def _ticket(url: str, key: str) -> str:
-    answer = httpx.post(f"{url}/live/ticket", headers={"authorization": f"Bearer {key}"}, timeout=10)
-    return str(answer.json()["path"])
+def _sign_in_path(folder: Path) -> str:
+    """A path that signs a browser in, once, as the demo's own account; it has no password and ends with the demo."""
+    if missing():
+        return "/live"
+    from upstander.people.permissions import Role  # noqa: PLC0415
+    from upstander.people.store import People  # noqa: PLC0415
+
+    people = People(Settings(data=str(folder)).people_path)
+    try:
+        person = people.find(PLATFORM)
+        if person is None:
+            people.add(PLATFORM, [Role.SENIOR], platforms=[PLATFORM])
+        elif person.disabled_at:
+            people.enable(PLATFORM)
+        return f"/sign-in/link?ticket={people.make_link(PLATFORM)}"
+    finally:
+        people.close()
+
+
+def _end_account(folder: Path) -> None:
+    path = Settings(data=str(folder)).people_path
+    if missing() or not path.exists():
+        return
+    from upstander.people.store import People  # noqa: PLC0415
+
+    people = People(path)
+    person = people.find(PLATFORM)
+    if person is not None and not person.disabled_at:
+        people.disable(PLATFORM)
+    people.close()
 
 
 def _follow(url: str, key: str, view: View) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
-from upstander.console import live
+from upstander.console import console_routes, running
 from upstander.gateway import broadcasts, events, nginx_rtmp, nudges
 from upstander.gateway.http import EXCEPTION_HANDLERS, authorise, json_response, problem, service_of
 from upstander.gateway.keys import Scope
@@ -54,7 +54,8 @@ def create_app(service: Service) -> Starlette:
         if not service.ready:
             await service.start()
         try:
-            yield
+            async with running(app):
+                yield
         finally:
             await service.stop()
 
@@ -76,9 +77,8 @@ def create_app(service: Service) -> Starlette:
         Route(nudges.COMPONENT, nudges.get_component),
         Route("/adapters/{adapter}/publish", nginx_rtmp.on_publish, methods=["POST"]),
         Route("/adapters/{adapter}/done", nginx_rtmp.on_publish_done, methods=["POST"]),
-        *live.ROUTES,
+        *console_routes(),
     ]
     app = Starlette(routes=routes, lifespan=lifespan, exception_handlers=EXCEPTION_HANDLERS)
     app.state.service = service
-    app.state.sessions = live.Sessions()
     return app

@@ -90,10 +90,11 @@ async def get_broadcast(request: Request) -> Response:
             raise Refused(410, f"the broadcast {identifier!r} has ended and its state is released", "See the journal.")
         raise Refused(404, f"no broadcast {identifier!r} is known", "Send `broadcast_started`, or check the id.")
     await service.intake.record(Kind.AUDIT, key.platform, identifier, {"key": key.id, "viewed": "broadcast"})
-    return json_response(_view(service, key.platform, broadcast, status))
+    return json_response(view_of(service, key.platform, broadcast, status))
 
 
-def _view(service: Service, platform: str, broadcast: Broadcast, status: str) -> BroadcastView:
+def view_of(service: Service, platform: str, broadcast: Broadcast, status: str) -> BroadcastView:
+    """What is held about a broadcast of a platform; ``status`` is the engine's word for it."""
     reader = service.intake.journal.reader
     stream = actions.stream_state(reader, platform, broadcast.id)
     active = active_exposures(broadcast)

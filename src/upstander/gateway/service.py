@@ -7,7 +7,8 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any
 
 from upstander.adapters.base import Adapter
 from upstander.adapters.matrix.adapter import CAPABILITIES, MatrixAdapter
@@ -16,13 +17,14 @@ from upstander.adapters.webhook import WebhookAdapter
 from upstander.adapters.xmpp import CAPABILITIES as XMPP_CAPABILITIES
 from upstander.adapters.xmpp import XmppAdapter
 from upstander.gateway.configuration import configuration_to_start
-from upstander.gateway.intake import Intake
+from upstander.gateway.intake import Intake, Overloaded, Unavailable
 from upstander.gateway.keys import KeyStore
 from upstander.gateway.metrics import Metrics
 from upstander.gateway.reload import Reloader
 from upstander.gateway.wall import Wall
 from upstander.journal import lock
 from upstander.journal.recovery import Progress
+from upstander.model.wire import WireError, decode_event
 from upstander.outbox.dispatcher import Dispatcher
 from upstander.settings import AdapterSettings, Settings, SettingsError, read_secret
 
@@ -90,6 +92,7 @@ class Service:
 
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
+        follow_cases = self._cases() if self.settings.cases.enabled else None
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -111,6 +114,8 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self.ready = True
+        if follow_cases is not None:
+            self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_verdict), name="cases"))
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -128,6 +133,30 @@ class Service:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _cases(self) -> Callable[[Settings, Callable[[str, bytes], Awaitable[bool]]], Coroutine[Any, Any, None]]:
+        """What opens cases and seals evidence beside the intake. Raises ``SettingsError`` when its packages or the
+        vault were never there; a vault that cannot be opened later must not leave broadcasts unwatched."""
+        try:
+            from upstander.cases import follow  # noqa: PLC0415 (only what the extra `console` brings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[console]'"
+            raise SettingsError(f"`enabled` under [cases] needs packages that are not installed. {fix}") from None
+        if not follow.ready(self.settings):
+            reason = f"`enabled` under [cases]: there is no vault in {self.settings.folder}"
+            raise SettingsError(f"{reason}. Make one with: upstander vault init")
+        return follow.run
+
+    async def _pass_verdict(self, platform: str, body: bytes) -> bool:
+        """A moderator's verdict becomes an event of the journal. True when it is one, or never can be."""
+        event = decode_event(body)
+        try:
+            accepted = await self.intake.observe(platform, [(1, body, event)])
+        except (Overloaded, Unavailable):
+            return False
+        if isinstance(accepted[0], WireError):
+            log.error("a verdict was refused: %s", accepted[0])
+        return True
 
     async def _mark_ended(self) -> None:
         while True:

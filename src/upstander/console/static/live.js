@@ -31,12 +31,19 @@ function stamp(at) {
   return time;
 }
 
+function name(row) {
+  if (byId("broadcasts").dataset.open !== "yes") return make("strong", "name", row.broadcast);
+  const link = make("a", "name", row.broadcast);
+  link.href = `/live/broadcasts/${encodeURIComponent(row.platform)}/${encodeURIComponent(row.broadcast)}`;
+  return link;
+}
+
 function broadcast(row) {
   const item = make("li", `row ${row.level}${row.state === "ended" ? " ended" : ""}`);
   item.tabIndex = -1;
   item.dataset.key = row.broadcast;
   const head = make("div", "row-head");
-  head.append(badge(row.level), make("strong", "name", row.broadcast));
+  head.append(badge(row.level), name(row));
   if (row.state === "ended") head.append(make("span", "where", "ended"));
   head.append(stamp(row.at));
   item.append(head, make("p", "why", row.why || "—"));
@@ -79,12 +86,14 @@ function show(update) {
   figure(list, "actions open", stats.outbox_open.toLocaleString());
   byId("stats").replaceWith(list);
 
-  const focused = document.activeElement?.dataset?.key;
+  const held = document.activeElement?.closest("li.row")?.dataset.key;
+  const onLink = document.activeElement?.matches("a.name");
   byId("broadcasts").replaceChildren(...rows.map(broadcast));
   byId("no-broadcasts").hidden = rows.length > 0;
   byId("decisions").replaceChildren(...decisions.map(decision));
   byId("no-decisions").hidden = decisions.length > 0;
-  if (focused) [...byId("broadcasts").children].find((row) => row.dataset.key === focused)?.focus();
+  const again = held && [...byId("broadcasts").children].find((row) => row.dataset.key === held);
+  if (again) (onLink ? again.querySelector("a.name") : again).focus();
 
   // Only what is newly grave is spoken, so that a screen reader is not flooded.
   const rank = rows.length ? rows[0].rank : 0;
@@ -93,9 +102,13 @@ function show(update) {
 }
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || !["j", "k"].includes(event.key)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === "Enter" && document.activeElement?.matches("li.row")) {
+    document.activeElement.querySelector("a.name")?.click();
+  }
+  if (!["j", "k"].includes(event.key)) return;
   const rows = [...byId("broadcasts").children];
-  const at = rows.indexOf(document.activeElement);
+  const at = rows.indexOf(document.activeElement?.closest("li.row"));
   rows[Math.max(0, Math.min(rows.length - 1, at + (event.key === "j" ? 1 : -1)))]?.focus();
 });
 

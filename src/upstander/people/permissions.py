@@ -1,0 +1,132 @@
+"""Who may do what, in one table: permission by role, and the permission that each route of the console needs.
+
+The console's routes are made from ``ROUTES``: one that is not listed here is not served.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from upstander.gateway.keys import Scope
+
+
+class Role(StrEnum):
+    """What a person is here for. A person may have several, but see ``conflict``."""
+
+    STATISTICS = "statistics"
+    MODERATOR = "moderator"
+    SENIOR = "senior"
+    EVIDENCE = "evidence"
+    ANALYST = "analyst"
+    ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+
+
+class Permission(StrEnum):
+    """One thing that a person may be allowed to do."""
+
+    ACCOUNT_OWN = "account:own"
+    STATISTICS_VIEW = "statistics:view"
+    WALL_VIEW = "wall:view"
+    BROADCAST_VIEW = "broadcast:view"
+    BROADCAST_ACT = "broadcast:act"
+    HEALTH_VIEW = "health:view"
+    KEYS_MANAGE = "keys:manage"
+    PEOPLE_MANAGE = "people:manage"
+    AUDIT_VIEW = "audit:view"
+
+
+class Access(StrEnum):
+    """What a route needs that is no permission: nothing, a password already given, or a session still in set-up."""
+
+    ANYONE = "anyone"
+    CODE = "second factor due"
+    SETUP = "set-up due"
+
+
+_WATCHING = frozenset({Role.MODERATOR, Role.SENIOR})
+
+#: The one table. An administrator runs the installation and sees no broadcast; an auditor sees what others did.
+GRANTS: dict[Permission, frozenset[Role]] = {
+    Permission.ACCOUNT_OWN: frozenset(Role),
+    Permission.STATISTICS_VIEW: frozenset(Role),
+    Permission.WALL_VIEW: _WATCHING,
+    Permission.BROADCAST_VIEW: _WATCHING | {Role.EVIDENCE},
+    Permission.BROADCAST_ACT: _WATCHING,
+    Permission.HEALTH_VIEW: frozenset({Role.SENIOR, Role.ADMINISTRATOR}),
+    Permission.KEYS_MANAGE: frozenset({Role.ADMINISTRATOR}),
+    Permission.PEOPLE_MANAGE: frozenset({Role.ADMINISTRATOR}),
+    Permission.AUDIT_VIEW: frozenset({Role.AUDITOR}),
+}
+
+#: What each role is for, in one line, for pages and the command line.
+PURPOSE: dict[Role, str] = {
+    Role.STATISTICS: "sees counts, no broadcast",
+    Role.MODERATOR: "watches the wall, looks at broadcasts, acts",
+    Role.SENIOR: "a moderator who also sees the state of the service",
+    Role.EVIDENCE: "looks at a broadcast whose name they were given; does not act",
+    Role.ANALYST: "sees counts, no broadcast",
+    Role.ADMINISTRATOR: "runs accounts, API keys and the service; sees no broadcast",
+    Role.AUDITOR: "searches and checks the ledger; has no other role",
+}
+
+#: Each route of the console: method and path, and what it needs.
+ROUTES: dict[tuple[str, str], Access | Permission] = {
+    ("GET", "/"): Access.ANYONE,
+    ("GET", "/assets/{name}"): Access.ANYONE,
+    ("GET", "/sign-in"): Access.ANYONE,
+    ("POST", "/sign-in"): Access.ANYONE,
+    ("GET", "/sign-in/link"): Access.ANYONE,
+    ("POST", "/sign-in/passkey/options"): Access.ANYONE,
+    ("POST", "/sign-in/passkey"): Access.ANYONE,
+    ("GET", "/sign-in/provider"): Access.ANYONE,
+    ("GET", "/sign-in/provider/return"): Access.ANYONE,
+    ("GET", "/sign-in/code"): Access.CODE,
+    ("POST", "/sign-in/code"): Access.CODE,
+    ("GET", "/set-up"): Access.SETUP,
+    ("POST", "/set-up/password"): Access.SETUP,
+    ("POST", "/set-up/code"): Access.SETUP,
+    ("POST", "/sign-out"): Access.ANYONE,
+    ("GET", "/account"): Permission.ACCOUNT_OWN,
+    ("POST", "/account/here"): Permission.ACCOUNT_OWN,
+    ("POST", "/account/password"): Permission.ACCOUNT_OWN,
+    ("POST", "/account/recovery-codes"): Permission.ACCOUNT_OWN,
+    ("POST", "/account/sessions"): Permission.ACCOUNT_OWN,
+    ("POST", "/account/passkeys/options"): Permission.ACCOUNT_OWN,
+    ("POST", "/account/passkeys"): Permission.ACCOUNT_OWN,
+    ("POST", "/account/passkeys/remove"): Permission.ACCOUNT_OWN,
+    ("GET", "/live"): Permission.WALL_VIEW,
+    ("GET", "/live/events"): Permission.WALL_VIEW,
+    ("GET", "/live/broadcasts/{platform}/{broadcast:path}"): Permission.BROADCAST_VIEW,
+    ("POST", "/live/orders"): Permission.BROADCAST_ACT,
+    ("GET", "/statistics"): Permission.STATISTICS_VIEW,
+    ("GET", "/health"): Permission.HEALTH_VIEW,
+    ("GET", "/keys"): Permission.KEYS_MANAGE,
+    ("POST", "/keys"): Permission.KEYS_MANAGE,
+    ("POST", "/keys/{key}/revoke"): Permission.KEYS_MANAGE,
+    ("GET", "/people"): Permission.PEOPLE_MANAGE,
+    ("POST", "/people"): Permission.PEOPLE_MANAGE,
+    ("POST", "/people/{person}/roles"): Permission.PEOPLE_MANAGE,
+    ("POST", "/people/{person}/reset"): Permission.PEOPLE_MANAGE,
+    ("POST", "/people/{person}/disable"): Permission.PEOPLE_MANAGE,
+    ("POST", "/people/{person}/enable"): Permission.PEOPLE_MANAGE,
+    ("GET", "/audit"): Permission.AUDIT_VIEW,
+    ("GET", "/audit/check"): Permission.AUDIT_VIEW,
+}
+
+#: Routes that an API key opens, too: the scope it needs there.
+KEYS: dict[tuple[str, str], Scope] = {("GET", "/live/events"): Scope.LIVE_READ}
+
+
+def granted(roles: frozenset[Role]) -> list[Permission]:
+    """The permissions that these roles give together, in the table's order."""
+    return [permission for permission, holders in GRANTS.items() if roles & holders]
+
+
+def conflict(roles: frozenset[Role]) -> str:
+    """Why these roles cannot be one person's; empty when they can."""
+    if not roles:
+        return "a person needs at least one role"
+    if Role.AUDITOR in roles and len(roles) > 1:
+        return "an auditor looks over what others do and can have no other role"
+    return ""
