@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from upstander.detect import examples, paraphrase
+from upstander.detect import classifier, examples, paraphrase
 from upstander.detect.embedding import bundled
 from upstander.learn import train
 
@@ -28,11 +28,11 @@ def main() -> None:
     """Train and write, or check."""
     lines = examples.bundled()
     if "--check" in sys.argv:
-        model = paraphrase.ParaphraseModel(OUT.read_bytes(), bundled())
+        model = paraphrase.ParaphraseModel(OUT.read_bytes(), bundled(), classifier.bundled())
         if model.parameters.trained_on != train.trained_on(train.lines_of([*lines, *ordinary()])):
             sys.exit("the paraphrase model was trained on other examples: run scripts/train_paraphrase.py")
         return
-    OUT.write_bytes(train.train([*lines, *ordinary()], bundled()))
+    OUT.write_bytes(train.train([*lines, *ordinary()], bundled(), classifier.bundled()))
     print(f"{OUT.name}: {OUT.stat().st_size:,} bytes, trained on {len(lines):,} examples")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from upstander.detect import classifier as sentences
 from upstander.detect import embedding, packs
 from upstander.detect import paraphrase as tier
 from upstander.detect.text import TextDetector
@@ -47,6 +48,7 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
     that ships.
     ``paraphrase`` is the hash of the paraphrase model (empty: patterns alone decide); ``model`` its file's bytes
     when it is not the one that ships. ``presets``: those whose rules hold from a broadcast's start, by id.
+    ``classifier``: the hash of the paraphrase model's sentence model and of how it is computed on this machine.
     """
 
     engine: str
@@ -56,6 +58,7 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
     model: bytes = b""
     policy_source: tuple[str, str] = ("", "")
     presets: tuple[str, ...] = ()
+    classifier: str = ""
 
     def encode(self) -> bytes:
         """As canonical JSON."""
@@ -73,7 +76,9 @@ class Configuration(msgspec.Struct, frozen=True, gc=False):
             return False
         if not self.paraphrase:
             return True
-        return not tier.why_missing() and bool(self.model or self._is_bundled_model)
+        if tier.why_missing() or self.classifier != sentences.bundled().hash:
+            return False
+        return bool(self.model or self._is_bundled_model)
 
     def _policy_hash_here(self) -> str:
         """The hash that this release gives the policy's file (empty: it cannot read it)."""
@@ -117,11 +122,12 @@ def current(
     ``PresetError`` when there is no such preset.
     """
     chosen = tuple(sources or packs.bundled())
-    name = ""
+    name = reader = ""
     if not tier.why_missing():
+        reader = sentences.bundled().hash
         name = hashlib.sha256(model).hexdigest() if model else tier.bundled_hash()
     rules = _load_policy(policy, presets)
-    return Configuration(ENGINE_VERSION, rules.hash, chosen, name, model if name else b"", policy, presets)
+    return Configuration(ENGINE_VERSION, rules.hash, chosen, name, model if name else b"", policy, presets, reader)
 
 
 def decode_configuration(data: bytes) -> Configuration:
@@ -143,7 +149,7 @@ def _load_policy(source: tuple[str, str], presets: tuple[str, ...]) -> RulePolic
 
 @functools.lru_cache(maxsize=2)
 def _load_model(data: bytes) -> tier.ParaphraseModel:
-    return tier.ParaphraseModel(data, embedding.bundled())
+    return tier.ParaphraseModel(data, embedding.bundled(), sentences.bundled())
 
 
 class Runtime:

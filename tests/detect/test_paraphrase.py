@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upstander import runtime
-from upstander.detect import embedding, examples, packs, paraphrase
+from upstander.detect import classifier, embedding, examples, packs, paraphrase
 from upstander.detect.text import SETTLED, TextDetector
 from upstander.learn import train
 from upstander.learn.augment import variants
@@ -97,9 +97,9 @@ def test_a_configuration_from_before_the_model_is_read() -> None:
 def test_training_is_reproducible_and_says_what_it_was_trained_on() -> None:
     small = [e for index, e in enumerate(examples.bundled()) if index % 12 == 0 and e.language == "en"]
     embedder = embedding.bundled()
-    first, second = train.train(small, embedder), train.train(small, embedder)
+    first, second = (train.train(small, embedder, classifier.bundled()) for _ in range(2))
     assert first == second
-    parameters = paraphrase.ParaphraseModel(first, embedder).parameters
+    parameters = paraphrase.ParaphraseModel(first, embedder, classifier.bundled()).parameters
     assert parameters.trained_on == train.trained_on(train.lines_of(small))
     assert parameters.trained_on != train.trained_on(train.lines_of(small[1:]))
 

@@ -1,8 +1,9 @@
 """Second thoughts: a small trained model for lines that no pattern knows, run only where the cheap tier leaves doubt.
 
-Two scores a tactic: a linear model over character n-grams, and how much nearer a line lies to examples of the tactic
-than to benign ones. Both are whole-number arithmetic up to the last few operations (+, -, *, /, sqrt), so the same
-model gives the same bits on every machine. The nearest examples are the explanation.
+Three scores a tactic: a linear model over character n-grams, how much nearer a line lies to examples of the tactic
+than to benign ones, and a sentence model that reads it as a whole (``classifier``). The first two are whole-number
+arithmetic up to the last few operations (+, -, *, /, sqrt), so they are the same bits on every machine; what the third
+does about that is said there. The nearest examples are the explanation.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from upstander.detect import classifier as sentences
+from upstander.detect.classifier import Classifier
 from upstander.detect.embedding import SCALE, Embedder, Missing
 from upstander.detect.embedding import bundled as bundled_embedder
 from upstander.model.vocabulary import Tactic
@@ -38,10 +41,10 @@ MAX_CONTRAST = 0.5
 #: What a paraphrase may say at most, in nats: less than a clear pattern, for it is a guess. Alone it raises a notice
 #: for a child's broadcast, and none where the host's age is unknown.
 MAX_STRENGTH = 1.6
-#: How far above the ratio that benign twins reach a line must be: ordinary chat holds more than twins.
-MARGIN = 1.0
+#: The ratio (nats) from which a tactic is reported that no pattern saw.
+LEAST = 1.5
 #: By how much it may weigh a weak pattern down or up. Down only so far: benign words could be added on purpose.
-MAX_DOWN = 2.0
+MAX_DOWN = 3.0
 MAX_UP = 0.3
 #: Where a paraphrase's signals say they come from.
 SOURCE = "paraphrase"
@@ -70,19 +73,19 @@ class Found(msgspec.Struct, frozen=True, gc=False):
 class Parameters(msgspec.Struct, frozen=True):
     """What training settles beside the weights; lists have one entry a tactic, in the order of ``TACTICS``.
 
-    ``mix`` holds ``(bias, weight of the linear score, weight of the contrast)``: their sum is a calibrated
-    log-likelihood ratio (nats). ``least`` is the ratio from which a tactic is reported. ``cues`` are words and word
-    pairs with what each says for and against the tactics, as ``(tactic, log odds)``; ``cue_bias`` the log odds of each
-    tactic without any word.
+    ``mix`` holds ``(bias, weight of the linear score, of the contrast, of the classifier's score)``: their sum is taken
+    for a log-likelihood ratio (nats). ``cues`` are words
+    and word pairs with what each says for and against the tactics, as ``(tactic, log odds)``; ``cue_bias`` the log odds
+    of each tactic without any word.
     """
 
-    mix: list[tuple[float, float, float]]
-    least: list[float]
+    mix: list[tuple[float, float, float, float]]
     cues: dict[str, list[tuple[int, float]]]
     cue_bias: list[float]
     neighbours: list[tuple[str, int]]
     trained_on: str
     embedder: str
+    classifier: str
 
 
 class _Spaces(dict[int, int]):
@@ -119,7 +122,7 @@ def buckets(text: str) -> list[int]:
 class ParaphraseModel:
     """A trained model, ready to read lines. ``hash`` names exactly this one (SHA-256 of its file)."""
 
-    def __init__(self, data: bytes, embedder: Embedder) -> None:
+    def __init__(self, data: bytes, embedder: Embedder, classifier: Classifier) -> None:
         try:
             import numpy
             from safetensors.numpy import load
@@ -129,7 +132,7 @@ class ParaphraseModel:
         self._np = numpy
         # One line is too little work to share among threads: waking them takes longer than the work.
         threadpool_limits(1, user_api="blas")
-        self._embedder = embedder
+        self._embedder, self.classifier = embedder, classifier
         self.hash = hashlib.sha256(data).hexdigest()
         tensors = load(data)
         self._weights: NDArray[np.int16] = tensors["weights"]
@@ -138,6 +141,8 @@ class ParaphraseModel:
             raise Missing(
                 "the word vectors are not those that the model was trained with: install wordllama 0.4.0.post1"
             )
+        if self.parameters.classifier != classifier.model:
+            raise Missing("the model was trained with another classifier: train it again (upstander learn train)")
         # Sorted by owner (benign first), so that each tactic's examples are one slice.
         self._examples = sorted(self.parameters.neighbours, key=lambda entry: entry[1])
         owners = [owner for _, owner in self._examples]
@@ -189,12 +194,15 @@ class ParaphraseModel:
     def read(self, text: str, asked: frozenset[str] = frozenset()) -> list[Found]:
         """The tactics that a view of a text paraphrases, likeliest first, and those that were asked about."""
         line = plain(text)
-        linear = linear_scores(self._weights, buckets(line))
-        mix, least = self.parameters.mix, self.parameters.least
+        linear, whole = linear_scores(self._weights, buckets(line)), self.classifier.scores(line)
+        known = [
+            bias + a * linear[tactic] + c * whole[tactic] for tactic, (bias, a, _, c) in enumerate(self.parameters.mix)
+        ]
+        share = [b for _, _, b, _ in self.parameters.mix]
         possible = [
             tactic
-            for tactic, (bias, a, b) in enumerate(mix)
-            if bias + a * linear[tactic] + b * MAX_CONTRAST >= least[tactic] + MARGIN or TACTICS[tactic] in asked
+            for tactic, ratio in enumerate(known)
+            if ratio + abs(share[tactic]) * MAX_CONTRAST >= LEAST or TACTICS[tactic] in asked
         ]
         if not possible:
             return []
@@ -205,9 +213,8 @@ class ParaphraseModel:
             own = self._vectors[self._slices[tactic + 1]] @ vector
             if not len(own):
                 continue
-            bias, a, b = mix[tactic]
-            ratio = bias + a * linear[tactic] + b * (self._top_mean(own) - benign)
-            enough = ratio >= least[tactic] + MARGIN
+            ratio = known[tactic] + share[tactic] * (self._top_mean(own) - benign)
+            enough = ratio >= LEAST
             if enough or TACTICS[tactic] in asked:
                 neighbour = self._examples[self._slices[tactic + 1].start + int(own.argmax())][0]
                 found.append(Found(Tactic(TACTICS[tactic]), ratio, neighbour, enough))
@@ -248,7 +255,7 @@ def pack(weights: NDArray[np.int16], parameters: Parameters) -> bytes:
 @functools.cache
 def bundled() -> ParaphraseModel | None:
     """The model that ships; ``None`` (with the reason in ``why_missing``) when it cannot run here."""
-    return None if why_missing() else ParaphraseModel(_bundled_bytes(), bundled_embedder())
+    return None if why_missing() else ParaphraseModel(_bundled_bytes(), bundled_embedder(), sentences.bundled())
 
 
 @functools.cache
@@ -261,6 +268,8 @@ def why_missing() -> str:
     ]
     if missing:
         return f"{', '.join(missing)} not installed. Install upstander[paraphrase]; until then only patterns decide."
+    if sentences.why_missing():
+        return sentences.why_missing()
     try:
         bundled_embedder()
     except Missing as error:

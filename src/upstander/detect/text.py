@@ -147,7 +147,7 @@ class TextDetector:
             known = best.get(found.tactic)
             if known is not None:
                 change = max(-MAX_DOWN, min(MAX_UP, found.ratio))
-                strength = max(LEAST, known.strength + change)
+                strength = max(LEAST, known.strength + change, min(MAX_STRENGTH, found.ratio) if found.enough else 0.0)
                 note = f"{known.note or MEANING[found.tactic]} (weighed {change:+.1f} by a model)"
                 near = found.neighbour
                 best[found.tactic] = msgspec.structs.replace(known, strength=strength, note=note, near=near)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from upstander.detect import embedding, examples
+from upstander.detect import classifier, embedding, examples
 from upstander.detect.text import TextDetector
 from upstander.evaluate import functional, suites
 from upstander.evaluate.split import Part
@@ -57,7 +57,7 @@ class Comparison(msgspec.Struct, frozen=True):
 def train_shadow(verdicts: Verdicts, ordinary: Sequence[examples.Example] = ()) -> bytes:
     """A model on the packs' examples and all verdicts but those held back."""
     learned = examples_of(tuple(line for line in verdicts.judged if not line.held_back))
-    return train.train([*examples.bundled(), *ordinary, *learned], embedding.bundled())
+    return train.train([*examples.bundled(), *ordinary, *learned], embedding.bundled(), classifier.bundled())
 
 
 def compare(
