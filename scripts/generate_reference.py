@@ -151,9 +151,10 @@ def settings() -> str:
     sections |= {"[console]": ConsoleSettings, "[console.provider]": ProviderSettings}
     parts = [
         f"# Settings\n\nOne TOML file, `upstander.toml`. {doc(Settings)}\n",
-        table(Settings, ("server", "limits", "hold", "journal", "nudge", "presets", "vault", "cases", "console", "adapters")),
+        table(Settings, tuple({name.split(".")[0].strip("[]") for name in sections} | {"adapters"})),
     ]
-    parts += [f"## `{name}`\n\n{doc(section)}\n\n{table(section, ('platform', 'provider'))}" for name, section in sections.items()]
+    inner = ("platform", "provider")
+    parts += [f"## `{name}`\n\n{doc(section)}\n\n{table(section, inner)}" for name, section in sections.items()]
     parts.append(f"## `[[adapters]]`\n\n{doc(AdapterSettings)}\n\n{table(AdapterSettings)}")
     return "\n".join(parts)
 

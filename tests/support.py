@@ -332,9 +332,7 @@ def _environment(covered: bool) -> dict[str, str]:
 
 
 @contextmanager
-def serve(
-    folder: Path, toml: str = "", *, port: int = 0, data: str = "data", covered: bool = True
-) -> Iterator[Served]:
+def serve(folder: Path, toml: str = "", *, port: int = 0, data: str = "data", covered: bool = True) -> Iterator[Served]:
     """``upstander serve`` in a process of its own, with ``data`` under ``folder`` and settings from ``toml``.
 
     ``toml`` holds sections only (``[limits]`` …); without ``[presets]`` there are none. Its standard error is kept in

@@ -45,6 +45,18 @@ def test_the_table_leaves_no_state_without_a_clock_but_those_outside_the_queue()
         act for act, rows in TABLE.items() for before, state in rows.items() if before in QUEUED and state not in QUEUED
     }
     assert leaves == {Act.CLOSE, Act.FILE}
+    escalated = {State.ESCALATED, State.APPROVED}
+    exits = {
+        (act, before, state)
+        for act, rows in TABLE.items()
+        for before, state in rows.items()
+        if before in escalated and state not in escalated
+    }
+    assert exits == {
+        (Act.REFUSE, State.ESCALATED, State.REFUSED),
+        (Act.REFUSE, State.APPROVED, State.REFUSED),
+        (Act.FILE, State.APPROVED, State.FILED),
+    }
 
 
 def test_one_case_a_broadcast_and_viewer_whatever_happens(desk: Desk) -> None:

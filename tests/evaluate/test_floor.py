@@ -9,7 +9,7 @@ from upstander.evaluate import functional, suites
 from upstander.evaluate.split import Part
 
 #: Pooled recall at least, and benign twins reaching notice at most. The goals are 0.90 and 0.03 a tactic in English.
-FLOORS = {"en": (0.75, 0.14), "es": (0.50, 0.10), "pt": (0.50, 0.10), "fr": (0.50, 0.10), "de": (0.50, 0.10)}
+FLOORS = {"en": (0.83, 0.05), "es": (0.50, 0.10), "pt": (0.50, 0.10), "fr": (0.50, 0.10), "de": (0.50, 0.10)}
 
 
 @pytest.mark.parametrize("language", sorted(FLOORS))

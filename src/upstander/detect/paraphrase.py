@@ -42,17 +42,16 @@ MAX_CONTRAST = 0.5
 #: for a child's broadcast, and none where the host's age is unknown.
 MAX_STRENGTH = 1.6
 #: The ratio (nats) from which a tactic is reported that no pattern saw.
-LEAST = 1.5
-#: By how much it may weigh a weak pattern down or up. Down only so far: benign words could be added on purpose.
+LEAST = 3.0
+#: By how much it may weigh a pattern down: only so far, for benign words could be added on purpose. It weighs none up.
 MAX_DOWN = 3.0
-MAX_UP = 0.3
 #: Where a paraphrase's signals say they come from.
 SOURCE = "paraphrase"
 #: Log odds, by its words alone, from which a line is worth a second thought: above even; of a suspected viewer, below.
 DOUBT = 0.25
 SUSPECTED_DOUBT = -1.0
 #: Lines shorter than this many words, or longer than this many characters, are not guessed at.
-MIN_WORDS = 2
+MIN_WORDS = 3
 MAX_CHARACTERS = 300
 
 TACTICS: tuple[str, ...] = tuple(str(tactic) for tactic in Tactic)

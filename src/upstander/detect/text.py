@@ -13,7 +13,7 @@ from upstander.detect.matcher import Hit, Matcher
 from upstander.detect.memory import Memory
 from upstander.detect.normalise import Views, align, views
 from upstander.detect.packs import PackSet
-from upstander.detect.paraphrase import MAX_DOWN, MAX_STRENGTH, MAX_UP, SOURCE, ParaphraseModel
+from upstander.detect.paraphrase import MAX_DOWN, MAX_STRENGTH, SOURCE, ParaphraseModel
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import MEANING, AgeBand, Exposure, Tactic, band_of_age
 
@@ -146,9 +146,11 @@ class TextDetector:
         for found in model.read(seen.plain, frozenset(best)):
             known = best.get(found.tactic)
             if known is not None:
-                change = max(-MAX_DOWN, min(MAX_UP, found.ratio))
-                strength = max(LEAST, known.strength + change, min(MAX_STRENGTH, found.ratio) if found.enough else 0.0)
-                note = f"{known.note or MEANING[found.tactic]} (weighed {change:+.1f} by a model)"
+                change = max(-MAX_DOWN, min(0.0, found.ratio))
+                guess = min(MAX_STRENGTH, found.ratio) if found.enough else LEAST
+                strength = max(guess, known.strength + change)
+                said = f"weighed {change:+.1f} by a model" if change <= -0.05 else "a model agrees"
+                note = f"{known.note or MEANING[found.tactic]} ({said})"
                 near = found.neighbour
                 best[found.tactic] = msgspec.structs.replace(known, strength=strength, note=note, near=near)
             elif found.enough:
