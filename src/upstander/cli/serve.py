@@ -94,6 +94,8 @@ async def _serve(settings: Settings) -> None:
         server_header=False,
         backlog=2048,
     )
+    # What is said must be true already: who connects from here on waits a moment, and is not refused.
+    listener.listen(2048)
     # Said on standard output, so that scripts that asked for port 0 can read it.
     click.echo(f"Upstander listens on http://{host}:{port} (data in {settings.data}). Ctrl-C stops it.")
     await _Server(config, service).serve(sockets=[listener])

@@ -41,10 +41,13 @@ MAX_CONTRAST = 0.5
 #: What a paraphrase may say at most, in nats: less than a clear pattern, for it is a guess. Alone it raises a notice
 #: for a child's broadcast, and none where the host's age is unknown.
 MAX_STRENGTH = 1.6
+#: And beside a clear pattern: less than the policy that ships takes for seen.
+MAX_BESIDE = 1.0
 #: The ratio (nats) from which a tactic is reported that no pattern saw.
 LEAST = 3.0
 #: By how much it may weigh a pattern down: only so far, for benign words could be added on purpose. It weighs none up.
 MAX_DOWN = 3.0
+MAX_DOWN_AGREED = 0.5
 #: Where a paraphrase's signals say they come from.
 SOURCE = "paraphrase"
 #: Log odds, by its words alone, from which a line is worth a second thought: above even; of a suspected viewer, below.

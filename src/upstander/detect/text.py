@@ -13,7 +13,7 @@ from upstander.detect.matcher import Hit, Matcher
 from upstander.detect.memory import Memory
 from upstander.detect.normalise import Views, align, views
 from upstander.detect.packs import PackSet
-from upstander.detect.paraphrase import MAX_DOWN, MAX_STRENGTH, SOURCE, ParaphraseModel
+from upstander.detect.paraphrase import MAX_BESIDE, MAX_DOWN, MAX_DOWN_AGREED, MAX_STRENGTH, SOURCE, ParaphraseModel
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import MEANING, AgeBand, Exposure, Tactic, band_of_age
 
@@ -23,6 +23,8 @@ EVASION_BONUS = 0.5
 ASIDE = 0.4
 #: A pattern as strong as this leaves no doubt: no second thought is needed.
 SETTLED = 3.2
+#: A pattern as strong as this is weighed down little, for the model can be talked out of one by what stands around it.
+STRONG = 2.6
 #: A weak pattern that the model weighs down still says this much.
 LEAST = 0.1
 #: A phone number offered by a viewer asks the host to leave the platform.
@@ -143,10 +145,14 @@ class TextDetector:
         if not best and not model.doubtful(seen.plain, suspected):
             return
         self.second_thoughts += 1
+        # Benign words can be added to one phrase on purpose; where two clear patterns agree it has less of a say.
+        clear = sum(signal.strength >= OWN_LEAST for signal in best.values())
+        down = MAX_DOWN_AGREED if clear >= 2 else MAX_DOWN
         for found in model.read(seen.plain, frozenset(best)):
             known = best.get(found.tactic)
             if known is not None:
-                change = max(-MAX_DOWN, min(0.0, found.ratio))
+                most = down if known.strength < STRONG else MAX_DOWN_AGREED
+                change = max(-most, min(0.0, found.ratio))
                 guess = min(MAX_STRENGTH, found.ratio) if found.enough else LEAST
                 strength = max(guess, known.strength + change)
                 said = f"weighed {change:+.1f} by a model" if change <= -0.05 else "a model agrees"
@@ -154,7 +160,10 @@ class TextDetector:
                 near = found.neighbour
                 best[found.tactic] = msgspec.structs.replace(known, strength=strength, note=note, near=near)
             elif found.enough:
-                strength = min(MAX_STRENGTH, found.ratio) + (EVASION_BONUS if seen.hidden else 0.0)
+                # Beside what is known a guess is mentioned: it makes no second tactic of which enough was seen.
+                strength = min(MAX_BESIDE if clear else MAX_STRENGTH, found.ratio) + (
+                    EVASION_BONUS if seen.hidden else 0.0
+                )
                 note = f"{MEANING[found.tactic]} (a model's guess)"
                 end, near = len(text), found.neighbour
                 best[found.tactic] = Signal(found.tactic, strength, SOURCE, 0, end, "plain", note, near=near)

@@ -2,7 +2,7 @@
 
 -- What a client starts on a new line.
 local BREAKS = {};
-for name in ("p br li div tr blockquote h1 h2 h3 h4 h5 h6"):gmatch("%S+") do BREAKS[name] = true; end
+for name in ("p br li div tr blockquote url desc h1 h2 h3 h4 h5 h6"):gmatch("%S+") do BREAKS[name] = true; end
 -- Attributes whose value a client may show, or where it may lead.
 local SHOWN = { "href", "alt", "title" };
 -- Text that is made for machines.
