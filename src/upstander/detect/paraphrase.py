@@ -23,6 +23,7 @@ from upstander.detect import classifier as sentences
 from upstander.detect.classifier import Classifier
 from upstander.detect.embedding import SCALE, Embedder, Missing
 from upstander.detect.embedding import bundled as bundled_embedder
+from upstander.detect.memory import Memory
 from upstander.model.vocabulary import Tactic
 
 if TYPE_CHECKING:
@@ -162,6 +163,8 @@ class ParaphraseModel:
             else:
                 self._cue_words[first] = entries
         self._bias = self.parameters.cue_bias
+        #: what was made of the lines that were read: doubtful ones are few, and many are written again
+        self._read: Memory[list[float]] = Memory()
 
     def doubtful(self, text: str, suspected: bool = False) -> bool:
         """Whether a view of a text is worth a second thought: cheap, run on every line that no pattern settles.
@@ -196,10 +199,12 @@ class ParaphraseModel:
     def read(self, text: str, asked: frozenset[str] = frozenset()) -> list[Found]:
         """The tactics that a view of a text paraphrases, likeliest first, and those that were asked about."""
         line = plain(text)
-        linear, whole = linear_scores(self._weights, buckets(line)), self.classifier.scores(line)
-        known = [
-            bias + a * linear[tactic] + c * whole[tactic] for tactic, (bias, a, _, c) in enumerate(self.parameters.mix)
-        ]
+        known = self._read.get(line)
+        if known is None:
+            linear, whole = linear_scores(self._weights, buckets(line)), self.classifier.scores(line)
+            mix = enumerate(self.parameters.mix)
+            known = [bias + a * linear[tactic] + c * whole[tactic] for tactic, (bias, a, _, c) in mix]
+            self._read.keep(line, known)
         share = [b for _, _, b, _ in self.parameters.mix]
         possible = [
             tactic
