@@ -15,11 +15,13 @@ import importlib.util
 import itertools
 import zlib
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from upstander.detect import classifier as sentences
+from upstander.detect.cache import cache_folder
 from upstander.detect.classifier import Classifier
 from upstander.detect.embedding import SCALE, Embedder, Missing
 from upstander.detect.embedding import bundled as bundled_embedder
@@ -125,7 +127,8 @@ def buckets(text: str) -> list[int]:
 class ParaphraseModel:
     """A trained model, ready to read lines. ``hash`` names exactly this one (SHA-256 of its file)."""
 
-    def __init__(self, data: bytes, embedder: Embedder, classifier: Classifier) -> None:
+    def __init__(self, data: bytes, embedder: Embedder, classifier: Classifier, cache: Path | None = None) -> None:
+        """``cache``: where the examples' vectors are kept."""
         try:
             import numpy
             from safetensors.numpy import load
@@ -149,7 +152,7 @@ class ParaphraseModel:
         # Sorted by owner (benign first), so that each tactic's examples are one slice.
         self._examples = sorted(self.parameters.neighbours, key=lambda entry: entry[1])
         owners = [owner for _, owner in self._examples]
-        self._vectors = embedder.many([plain(text) for text, _ in self._examples])
+        self._vectors = embedder.many_kept([plain(text) for text, _ in self._examples], cache)
         self._slices = [
             slice(bisect.bisect_left(owners, tactic), bisect.bisect_right(owners, tactic))
             for tactic in range(-1, len(TACTICS))
@@ -262,7 +265,11 @@ def pack(weights: NDArray[np.int16], parameters: Parameters) -> bytes:
 @functools.cache
 def bundled() -> ParaphraseModel | None:
     """The model that ships; ``None`` (with the reason in ``why_missing``) when it cannot run here."""
-    return None if why_missing() else ParaphraseModel(_bundled_bytes(), bundled_embedder(), sentences.bundled())
+    return (
+        None
+        if why_missing()
+        else ParaphraseModel(_bundled_bytes(), bundled_embedder(), sentences.bundled(), cache_folder())
+    )
 
 
 @functools.cache
