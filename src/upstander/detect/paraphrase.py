@@ -48,6 +48,8 @@ MAX_STRENGTH = 1.6
 MAX_BESIDE = 1.0
 #: The ratio (nats) from which a tactic is reported that no pattern saw.
 LEAST = 3.0
+#: A tactic is no guess of its own when another is likelier by more than this (log odds; 4 is 50 to 1).
+MARGIN = 4.0
 #: By how much it may weigh a pattern down: only so far, for benign words could be added on purpose. It weighs none up.
 MAX_DOWN = 3.0
 MAX_DOWN_AGREED = 0.5
@@ -228,7 +230,11 @@ class ParaphraseModel:
             if enough or TACTICS[tactic] in asked:
                 neighbour = self._examples[self._slices[tactic + 1].start + int(own.argmax())][0]
                 found.append(Found(Tactic(TACTICS[tactic]), ratio, neighbour, enough))
-        return sorted(found, key=lambda item: -item.ratio)
+        found.sort(key=lambda item: -item.ratio)
+        # Each ratio is against benign alone: what is harmful in one way raises all of them. Beside the likeliest, one
+        # that is so much less likely says nothing of its own.
+        least = found[0].ratio - MARGIN if found else 0.0
+        return [item for item in found if item.ratio >= least or item.tactic in asked]
 
     def _top_mean(self, products: NDArray[np.float32]) -> float:
         """The mean of the largest few scalar products, as a cosine."""
