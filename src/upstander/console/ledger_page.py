@@ -16,7 +16,7 @@ from upstander.people.audit import Act, Checked
 SHOWN = 100
 ALERTS_MS = 7 * 24 * 3_600_000
 FIELDS = ("who", "what", "broadcast", "subject", "from", "to")
-ALERTS = (Act.ALERT_MANY, Act.ALERT_GUESSES)
+ALERTS = (Act.ALERT_MANY, Act.ALERT_CASES, Act.ALERT_GUESSES)
 
 
 async def search(visit: Visit) -> Response:
