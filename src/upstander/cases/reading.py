@@ -13,13 +13,14 @@ from typing import Any
 import msgspec
 
 from upstander.cases import evidence
-from upstander.cases.desk import Desk
 from upstander.cases.model import Case
 from upstander.journal import store as journal
 from upstander.journal.entries import Kind
 from upstander.model.decision import Decision, Reason, decode_decision
 
 DECISIONS = 60
+#: So many decisions of the broadcast are looked through for them.
+REACH = 1_000
 LINES = 120
 
 
@@ -59,15 +60,21 @@ class Line(msgspec.Struct, frozen=True):
         return list(dict.fromkeys(name for segment in self.segments for name in segment.shows))
 
 
-def decisions_of(connection: sqlite3.Connection, desk: Desk, case: Case, limit: int = DECISIONS) -> list[Decided]:
-    """The last decisions of a case, the oldest first. ``connection``: the journal's."""
-    with desk.lock:
-        sql = "SELECT seq FROM decisions WHERE case_id = ? ORDER BY seq DESC LIMIT ?"
-        seqs = [row[0] for row in desk.store.connection.execute(sql, (case.id, limit))]
-    marks = ", ".join("?" * len(seqs))
-    # S608: only question marks, values are bound.
-    sql = f"SELECT seq, body FROM entries WHERE seq IN ({marks}) AND kind = 'decision' ORDER BY seq"  # noqa: S608
-    return [Decided(seq, decode_decision(bytes(body))) for seq, body in connection.execute(sql, seqs)]
+def decisions_of(connection: sqlite3.Connection, case: Case, limit: int = DECISIONS) -> list[Decided]:
+    """The last decisions about the case's viewer in its broadcast, the oldest first: also those that called nobody, for
+    they show how it came to this. ``connection``: the journal's."""
+    sql = (
+        "SELECT seq, body FROM entries WHERE kind = 'decision' AND platform = ? AND broadcast = ? "
+        "ORDER BY seq DESC LIMIT ?"
+    )
+    found = []
+    for seq, body in connection.execute(sql, (case.platform, case.broadcast, REACH)):
+        decision = decode_decision(bytes(body))
+        if (decision.actor or "") == case.viewer:
+            found.append(Decided(seq, decision))
+            if len(found) >= limit:
+                break
+    return found[::-1]
 
 
 def lines_sealed(contents: Iterable[bytes], case: Case, decisions: Sequence[Decided]) -> list[Line]:

@@ -150,11 +150,11 @@ class Seen(msgspec.Struct, frozen=True):
     done: list[actions.Row]
 
 
-def decisions_seen(visit: Visit, desk: Desk, found: Case) -> list[reading.Decided]:
+def decisions_seen(visit: Visit, found: Case) -> list[reading.Decided]:
     """The last decisions of a case, from the journal."""
     connection = journal.connect(visit.console.service.settings.journal_path, readonly=True)
     try:
-        return reading.decisions_of(connection, desk, found)
+        return reading.decisions_of(connection, found)
     finally:
         connection.close()
 
@@ -162,7 +162,7 @@ def decisions_seen(visit: Visit, desk: Desk, found: Case) -> list[reading.Decide
 def _read(visit: Visit, desk: Desk, found: Case) -> Seen:
     connection = journal.connect(visit.console.service.settings.journal_path, readonly=True)
     try:
-        decisions = reading.decisions_of(connection, desk, found)
+        decisions = reading.decisions_of(connection, found)
         done = actions.actions_of(connection, found.platform, found.broadcast)
     finally:
         connection.close()

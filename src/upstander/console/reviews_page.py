@@ -39,7 +39,7 @@ async def _page(visit: Visit, status: int = 200, error: str = "", done: str = ""
     is_open = visit.console.care.is_open(visit.who.name, what_of(case))
     await visit.note(Noted.REVIEW_SHOWN, **about, detail="words shown" if is_open else "")
     await at_desk(visit, lambda desk: desk.view(case.id, visit.who.name, reviews.WHY))
-    decisions = await at_desk(visit, lambda desk: decisions_seen(visit, desk, case))
+    decisions = await asyncio.to_thread(decisions_seen, visit, case)
     lines = [_nameless(line) for line in await words(visit, case, decisions)] if is_open else None
     data = {
         "waiting": len(waiting),
