@@ -154,11 +154,13 @@ def curve_of(decisions: Sequence[Decided], word: Any) -> Curve:
         return Curve("", [], 0.0)
     times = [each.decision.at for each in decisions]
     top = max(1.0, *(each.decision.belief for each in decisions))
-    span = max(1, times[-1] - times[0])
+    span = times[-1] - times[0]
     dots = []
-    for each in decisions:
+    for number, each in enumerate(decisions):
         decision = each.decision
-        x = MARGIN + (WIDE - 2 * MARGIN) * ((decision.at - times[0]) / span if len(set(times)) > 1 else 0.5)
+        # What came all at once is drawn one after the other: it would be one line upwards.
+        share = (decision.at - times[0]) / span if span >= 1_000 else (number + 0.5) / len(decisions)
+        x = MARGIN + (WIDE - 2 * MARGIN) * min(1.0, max(0.0, share))
         y = HIGH - MARGIN - (HIGH - 2 * MARGIN) * max(0.0, decision.belief) / top
         moved = ", ".join(t.replace("_", " ") for t in decision.tactics) or "no new tactic"
         dots.append((round(x, 1), round(y, 1), decision.level, f"{word(decision.at)}: {moved} ({decision.belief:.1f})"))

@@ -5,6 +5,7 @@ A handler here gets a ``Visit``: the request is by then permitted, and a form's 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -338,12 +339,17 @@ def _environment() -> jinja2.Environment:
     )
     made.filters["time"] = _time
     made.filters["span"] = _span
-    made.filters["words"] = lambda name: str(name).replace("_", " ")
+    made.filters["words"] = _words
     return made
 
 
 def _time(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") if at else "never"
+
+
+def _words(name: object) -> str:
+    """A name of the vocabulary as words; a band of ages keeps its dash."""
+    return re.sub(r"(?<=\d)_(?=\d)", "-", str(name)).replace("_", " ")
 
 
 def _span(ms: float) -> str:
