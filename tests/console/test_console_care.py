@@ -170,7 +170,7 @@ def test_agreement_is_cohens_kappa_and_small_numbers_are_not_told(tmp_path: Path
     table = [("harmful", "harmful")] * 20 + [("benign", "benign")] * 15 + [("harmful", "benign")] * 5
     table += [("benign", "harmful")] * 10
     for n, (first, second) in enumerate(table):
-        care.connection.execute("INSERT INTO reviews VALUES (?, ?, ?, ?, ?, ?)", (str(n), 0, 0, first, second, "x"))
+        care.connection.execute("INSERT INTO reviews VALUES (?, ?, ?, ?, ?)", (str(n), 0, 0, first, second))
     found = reviews.agreement(care)
     # The textbook example: observed 0.7, by chance 0.5, kappa 0.4.
     assert found.agree == pytest.approx(0.7)

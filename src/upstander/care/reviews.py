@@ -70,9 +70,9 @@ def give(care: Care, desk: Desk, case: Case, person: str, outcome: str) -> bool:
         raise CareError(f"the outcome {outcome!r} is not known. Use one of: {', '.join(OUTCOMES)}.")
     if case not in due(care, desk, person, lambda platform: True):
         raise CareError("this case is not yours to review: it was reviewed, reopened, or you have worked on it.")
-    row = (case.id, case.updated_at, care.clock(), case.outcome, outcome, person)
+    row = (case.id, case.updated_at, care.clock(), case.outcome, outcome)
     with care.writing():
-        care.connection.execute("INSERT OR IGNORE INTO reviews VALUES (?, ?, ?, ?, ?, ?)", row)
+        care.connection.execute("INSERT OR IGNORE INTO reviews VALUES (?, ?, ?, ?, ?)", row)
     agree = outcome == case.outcome
     if not agree:
         desk.act(case.id, Act.REOPEN, person, "a second review came to another verdict")

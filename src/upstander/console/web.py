@@ -130,6 +130,11 @@ class Visit:
             return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
         return text_of(self.form, name)
 
+    def raw(self, name: str) -> str:
+        """A field as it was sent, with the spaces around it: a password may have some."""
+        value = self.json.get(name)
+        return value if isinstance(value, str) else self.form.get(name, [""])[0]
+
     def values(self, name: str) -> list[str]:
         """A field that can be there several times; in JSON, a list."""
         value = self.json.get(name)
