@@ -18,7 +18,7 @@ def test_every_route_that_needs_a_permission_is_in_the_document_with_it() -> Non
     wanted = {
         where: needs for where, needs in ROUTES.items() if isinstance(needs, Permission) and where[1] not in _FEEDS
     }
-    assert set(SHAPES) == set(wanted)
+    assert set(SHAPES) <= set(wanted), "a shape of a route that is not there"
     paths = describe()["paths"]
     for (method, path), needs in wanted.items():
         operation = paths[re.sub(r":\w+}", "}", path)][method.lower()]

@@ -50,13 +50,14 @@ def paths(error: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     chosen = {
         where: needs for where, needs in ROUTES.items() if isinstance(needs, Permission) and where[1] not in _FEEDS
     }
-    kinds = [kind for where in chosen for kind in (SHAPES[where].body, SHAPES[where].answer) if kind is not None]
+    shapes = {where: SHAPES.get(where) or Shape(f"The page {where[1]}") for where in chosen}
+    kinds = [kind for shape in shapes.values() for kind in (shape.body, shape.answer) if kind is not None]
     schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     by_kind = dict(zip(map(id, kinds), schemas, strict=True))
     made: dict[str, Any] = {}
     for (method, path), needs in chosen.items():
         plain = re.sub(r":\w+}", "}", path)
-        operation = _operation(method, path, needs, SHAPES[method, path], by_kind, error)
+        operation = _operation(method, path, needs, shapes[method, path], by_kind, error)
         made.setdefault(plain, {})[method.lower()] = operation
     return made, components
 
