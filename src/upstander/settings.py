@@ -125,6 +125,21 @@ class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     filing_minutes: Positive = 240
 
 
+class CaptureSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Captures. ``enabled``: the service keeps fingerprints of `frame` events for ``keep_days`` after a broadcast and
+    matches them against the banks. A rebroadcast needs ``frames`` distinct frames that agree over ``seconds``. A frame
+    that ``common_broadcasts`` different broadcasts showed is common and ignored; a bank's entry that matches more than
+    ``quarantine`` places within two hours is quarantined. One caller may ask the banks ``queries_per_minute``."""
+
+    enabled: bool = False
+    keep_days: Positive = 90
+    frames: Annotated[int, msgspec.Meta(ge=2, le=100)] = 3
+    seconds: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 2.0
+    common_broadcasts: Annotated[int, msgspec.Meta(ge=2)] = 5
+    quarantine: Positive = 50
+    queries_per_minute: Positive = 6_000
+
+
 class ProviderSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An OpenID Connect provider that people may sign in with (empty ``issuer``: none). ``secret_file`` holds the
     client's secret; ``claim`` is the claim of the ID token that an account's ``--subject`` names, ``label`` what the
@@ -166,6 +181,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     presets: PresetSettings = PresetSettings()
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
+    captures: CaptureSettings = CaptureSettings()
     console: ConsoleSettings = ConsoleSettings()
     adapters: tuple[AdapterSettings, ...] = ()
 
@@ -297,7 +313,7 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
         "nudge": NudgeSettings,
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
-    section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"captures": CaptureSettings, "console": ConsoleSettings, "console.provider": ProviderSettings}
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."

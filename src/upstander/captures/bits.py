@@ -68,7 +68,8 @@ def distance(left: str, right: str) -> int:
 
 def distances(words: Words, one: Words) -> NDArray[np.uint16]:
     """In how many bits each fingerprint (n, 4) differs from one (4,), or from its own in an array (n, 4)."""
-    return np.bitwise_count(words ^ one).sum(axis=-1, dtype=np.uint16)
+    apart: NDArray[np.uint16] = np.bitwise_count(words ^ one).sum(axis=-1, dtype=np.uint16)
+    return apart
 
 
 def distinct(words: Words, apart: int) -> int:
