@@ -15,7 +15,7 @@ from upstander.console import account, people_page, sign_in
 from upstander.console.routes import HANDLERS
 from upstander.gateway.keys import Scope
 from upstander.people.model import Stage
-from upstander.people.permissions import GRANTS, KEYS, ROUTES, Access, Permission, Role, conflict, granted
+from upstander.people.permissions import COMMANDS, GRANTS, KEYS, ROUTES, Access, Permission, Role, conflict, granted
 
 #: The routes that programs use; each checks its key (see tests/gateway/test_keys_and_scopes.py) or is open to all.
 OF_THE_GATEWAY = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/", "/adapters/")
@@ -173,7 +173,7 @@ async def test_a_key_opens_the_feed_with_its_scope_and_nothing_else_of_the_conso
 
 def test_the_table_of_permissions_is_sane() -> None:
     assert set(GRANTS) == set(Permission)
-    used = {needs for needs in ROUTES.values() if isinstance(needs, Permission)}
+    used = {needs for needs in (*ROUTES.values(), *COMMANDS.values()) if isinstance(needs, Permission)}
     assert used == set(Permission), "a permission that opens nothing"
     for role in Role:
         assert Permission.ACCOUNT_OWN in granted(frozenset({role}))

@@ -263,6 +263,13 @@ class Banks:
                 self._changed()
         return purged
 
+    def leave_only(self, bank: str, source: str, values: Sequence[Value]) -> int:
+        """A source stands by these values and no others; how many entries nobody stands by any more."""
+        sql = "SELECT DISTINCT reference FROM origins WHERE bank = ? AND source = ? AND withdrawn = 0"
+        with self.transaction():
+            known = [row[0] for row in self.connection.execute(sql, (bank, source)).fetchall()]
+            return sum(self.give_up(bank, source, reference, values) for reference in known)
+
     def _purge(self, bank: str, tag: bytes, source: str) -> int:
         sql = "UPDATE entries SET body = NULL, state = ?, why = ?, at = ? WHERE bank = ? AND tag = ? AND state <> ?"
         return self.connection.execute(sql, (WITHDRAWN, source, _now(), bank, tag, WITHDRAWN)).rowcount
@@ -324,6 +331,10 @@ class Banks:
         self.bank(bank)
         self.note(Act.BANK_READ, by, bank, why)
         return list(self.opened(bank, (ACTIVE, QUARANTINED)))
+
+    def reference_of(self, bank: str, kind: Kind, value: str) -> str:
+        """What a value is called whose source has no name for it: nothing that tells the value."""
+        return _tag(self._cipher(bank)[1], kind, checked(kind, value)).hex()
 
     def references(self, identifier: str, source: str) -> list[str]:
         """What a source calls an entry."""

@@ -34,6 +34,7 @@ class Permission(StrEnum):
     KEYS_MANAGE = "keys:manage"
     PEOPLE_MANAGE = "people:manage"
     AUDIT_VIEW = "audit:view"
+    AUDIENCE_TRACE = "audience:trace"
 
 
 class Access(StrEnum):
@@ -57,6 +58,8 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.KEYS_MANAGE: frozenset({Role.ADMINISTRATOR}),
     Permission.PEOPLE_MANAGE: frozenset({Role.ADMINISTRATOR}),
     Permission.AUDIT_VIEW: frozenset({Role.AUDITOR}),
+    # Who was there when a capture was made.
+    Permission.AUDIENCE_TRACE: frozenset({Role.SENIOR, Role.EVIDENCE}),
 }
 
 #: What each role is for, in one line, for pages and the command line.
@@ -113,6 +116,9 @@ ROUTES: dict[tuple[str, str], Access | Permission] = {
     ("GET", "/audit"): Permission.AUDIT_VIEW,
     ("GET", "/audit/check"): Permission.AUDIT_VIEW,
 }
+
+#: What a command needs where it is about a person's right, not about who may read the data folder.
+COMMANDS: dict[str, Permission] = {"trace --audience": Permission.AUDIENCE_TRACE}
 
 #: Routes that an API key opens, too: the scope it needs there.
 KEYS: dict[tuple[str, str], Scope] = {("GET", "/live/events"): Scope.LIVE_READ}
