@@ -35,6 +35,7 @@ _COMMANDS = {
     "exchange": "fetch banks from those who share them, send votes back",
     "match": "match files against the banks",
     "trace": "name the broadcast that a recording was taken from",
+    "sightings": "where captures were seen, how they spread",
     "vault": "sealed evidence: list, show, hold, export, verify, delete",
 }
 
