@@ -143,6 +143,39 @@ class CareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     second_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
 
 
+class CaptureSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Captures. ``enabled``: the service keeps fingerprints of `frame` events for ``keep_days`` after a broadcast and
+    matches them against the banks. A rebroadcast needs ``frames`` distinct frames that agree over ``seconds``. A frame
+    that ``common_broadcasts`` different broadcasts showed is common and ignored; a bank's entry that matches more than
+    ``quarantine`` places within two hours is quarantined. One caller may ask the banks ``queries_per_minute``."""
+
+    enabled: bool = False
+    keep_days: Positive = 90
+    frames: Annotated[int, msgspec.Meta(ge=2, le=100)] = 3
+    seconds: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 2.0
+    common_broadcasts: Annotated[int, msgspec.Meta(ge=2)] = 5
+    quarantine: Positive = 50
+    queries_per_minute: Positive = 6_000
+
+
+class ExchangeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An exchange that a bank is fetched from. ``kind`` is ``ncmec`` (``user``, ``secret_file`` with the password),
+    ``stopncii`` (``secret_file``: two lines, the subscription key and the function key), ``tat`` (Tech Against
+    Terrorism: ``user``, password), ``arachnid`` (Shield, which is only asked: ``user``, password) or ``list`` (a file
+    behind an address: ``columns`` says which column holds which kind of value, ``secret_file`` the whole
+    ``Authorization`` header, if one is needed). ``url``: where; empty: the real server. ``reason``: the GUID that
+    disputes sent to NCMEC give as theirs, where there are several."""
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(ncmec|stopncii|tat|arachnid|list)$")]
+    bank: str = ""
+    url: Annotated[str, msgspec.Meta(pattern="^(https?://.+)?$")] = ""
+    user: str = ""
+    secret_file: str = ""
+    columns: dict[str, str] = {}
+    reason: str = ""
+
+
 class ProviderSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An OpenID Connect provider that people may sign in with (empty ``issuer``: none). ``secret_file`` holds the
     client's secret; ``claim`` is the claim of the ID token that an account's ``--subject`` names, ``label`` what the
@@ -185,8 +218,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
     care: CareSettings = CareSettings()
+    captures: CaptureSettings = CaptureSettings()
     console: ConsoleSettings = ConsoleSettings()
     adapters: tuple[AdapterSettings, ...] = ()
+    exchanges: tuple[ExchangeSettings, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -249,6 +284,9 @@ def load(path: Path | None) -> Settings:
     adapters = tuple(
         msgspec.structs.replace(adapter, secret_file=str(base / adapter.secret_file)) for adapter in settings.adapters
     )
+    exchanges = tuple(
+        msgspec.structs.replace(one, secret_file=_beside(base, one.secret_file)) for one in settings.exchanges
+    )
     packs = str(base / settings.packs) if settings.packs else ""
     policy = str(base / settings.policy) if settings.policy else ""
     vault = msgspec.structs.replace(
@@ -260,7 +298,7 @@ def load(path: Path | None) -> Settings:
     console = msgspec.structs.replace(settings.console, provider=provider)
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        adapters=adapters,
+        adapters=adapters, exchanges=exchanges,
     )  # fmt: skip
 
 
@@ -321,9 +359,10 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
         "nudge": NudgeSettings,
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
-    section |= {"care": CareSettings}
+    section |= {"care": CareSettings, "captures": CaptureSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
+    kind = ExchangeSettings if where.startswith("exchanges") else kind
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."
     return f"unknown key `{name}`{f' in [{where}]' if where else ''}. {hint}"

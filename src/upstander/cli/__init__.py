@@ -31,6 +31,11 @@ _COMMANDS = {
     "outbox": "look at interventions on their way to the platform",
     "order": "pause, resume, end, mute, release: in a person's name",
     "cases": "take up cases: claim, note, snooze, escalate, approve, close",
+    "bank": "banks of fingerprints: import, export, vote, withdraw",
+    "exchange": "fetch banks from those who share them, send votes back",
+    "match": "match files against the banks",
+    "trace": "name the broadcast that a recording was taken from",
+    "sightings": "where captures were seen, how they spread",
     "vault": "sealed evidence: list, show, hold, export, verify, delete",
 }
 

@@ -93,6 +93,7 @@ class Service:
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
         follow_cases = self._cases() if self.settings.cases.enabled else None
+        follow_captures = self._captures() if self.settings.captures.enabled else None
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -115,7 +116,11 @@ class Service:
         gc.set_threshold(50_000, 20, 50)
         self.ready = True
         if follow_cases is not None:
-            self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_verdict), name="cases"))
+            self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_event), name="cases"))
+        if follow_captures is not None:
+            self._watchers.append(
+                asyncio.create_task(follow_captures(self.settings, self._pass_event), name="captures")
+            )
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -147,15 +152,25 @@ class Service:
             raise SettingsError(f"{reason}. Make one with: upstander vault init")
         return follow.run
 
-    async def _pass_verdict(self, platform: str, body: bytes) -> bool:
-        """A moderator's verdict becomes an event of the journal. True when it is one, or never can be."""
+    def _captures(self) -> Callable[[Settings, Callable[[str, bytes], Awaitable[bool]]], Coroutine[Any, Any, None]]:
+        """What keeps and matches fingerprints beside the intake. Raises ``SettingsError`` when packages are missing."""
+        try:
+            from upstander.captures import follow  # noqa: PLC0415 (only what the extra `captures` brings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[captures]'"
+            raise SettingsError(f"`enabled` under [captures] needs packages that are not installed. {fix}") from None
+        return follow.run
+
+    async def _pass_event(self, platform: str, body: bytes) -> bool:
+        """A verdict, or a capture that was recognised, becomes an event of the journal. True when it is one, or never
+        can be."""
         event = decode_event(body)
         try:
             accepted = await self.intake.observe(platform, [(1, body, event)])
         except (Overloaded, Unavailable):
             return False
         if isinstance(accepted[0], WireError):
-            log.error("a verdict was refused: %s", accepted[0])
+            log.error("an event of this service was refused: %s", accepted[0])
         return True
 
     async def _mark_ended(self) -> None:
