@@ -12,6 +12,7 @@ import msgspec
 
 from upstander.adapters.base import Capability
 from upstander.policy.coverage import Declared
+from upstander.watch.settings import KeepSettings, WatchSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -167,6 +168,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
     console: ConsoleSettings = ConsoleSettings()
+    watch: WatchSettings = WatchSettings()
     adapters: tuple[AdapterSettings, ...] = ()
 
     @property
@@ -298,6 +300,9 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"watch": WatchSettings}
+    if where.startswith("watch.keep"):
+        section[where] = KeepSettings
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."
