@@ -24,7 +24,8 @@ RULES = Rules(hosts=("cdn.example.org", ".live.example.org"))
 
 
 @pytest.mark.parametrize(
-    "url", ["file:///etc/passwd", "concat:a|b", "data:text/plain,x", "gopher://cdn.example.org/", "ftp://cdn.example.org/x"]
+    "url",
+    ["file:///etc/passwd", "concat:a|b", "data:text/plain,x", "gopher://cdn.example.org/", "ftp://cdn.example.org/x"],
 )
 def test_other_schemes_are_refused(url: str) -> None:
     with pytest.raises(WatchError, match=r"scheme|not an address"):

@@ -1,4 +1,4 @@
-"""Two hundred mutated and truncated streams, several at a time: none takes another down, hangs, or takes what memory it wants."""
+"""Two hundred broken streams, several at a time: none takes another down, hangs, or takes what memory it wants."""
 
 from __future__ import annotations
 

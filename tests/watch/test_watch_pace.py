@@ -11,7 +11,9 @@ times = st.one_of(st.none(), st.floats(-1e15, 1e15))
 
 
 @given(st.lists(st.tuples(times, st.floats(0, 1e6)), max_size=50), st.booleans())
-def test_offsets_never_go_backwards_whatever_a_stream_claims(claims: list[tuple[float | None, float]], live: bool) -> None:
+def test_offsets_never_go_backwards_whatever_a_stream_claims(
+    claims: list[tuple[float | None, float]], live: bool
+) -> None:
     timeline, wall, last = Timeline(live=live), 0.0, 0
     for claimed, passed in claims:
         wall += passed

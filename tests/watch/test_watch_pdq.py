@@ -1,4 +1,4 @@
-"""PDQ of our path beside the reference: drawn pictures and what JPEG, resizing and blur make of them, as decoded frames."""
+"""PDQ of our path beside the reference: drawn pictures, and what JPEG, resizing and blur make of them."""
 
 from __future__ import annotations
 

@@ -192,7 +192,11 @@ def test_stopping_is_quick_and_leaves_no_process(young: Nursery) -> None:
 
 def test_clips_are_the_streams_own_packets(plain: Path, young: Nursery) -> None:
     found: Watched = watch(plain, young, sound=True, clip_s=2.0)
-    assert [(each.from_ms // 1_000, each.to_ms > each.from_ms) for each in found.clips] == [(0, True), (2, True), (4, True)]
+    assert [(each.from_ms // 1_000, each.to_ms > each.from_ms) for each in found.clips] == [
+        (0, True),
+        (2, True),
+        (4, True),
+    ]
     with av.open(io.BytesIO(found.clips[1].matroska)) as played:
         assert {stream.type for stream in played.streams} == {"video", "audio"}
         assert sum(1 for _ in played.decode(video=0)) == 20

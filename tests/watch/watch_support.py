@@ -1,4 +1,4 @@
-"""Media made here and now: test patterns, drawn faces, tones, synthesised speech. And watchers that run to their end."""
+"""Media made here and now: test patterns, drawn faces, tones, synthesised speech; watchers that run to their end."""
 
 from __future__ import annotations
 

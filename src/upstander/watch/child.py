@@ -88,4 +88,3 @@ def _exchange(line: Line, sdp: str) -> str:
     if not isinstance(answer, Answer):
         raise WatchError("something else than an answer came")
     return answer.sdp
-

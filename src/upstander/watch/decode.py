@@ -130,8 +130,9 @@ class Pictures:
         self.pace = Pace(order.interval_s, order.interval_s)
         # Cover art in a sound file is no video.
         found = [s for s in container.streams.video if not int(s.disposition) & 0x400 and s.codec_context is not None]
-        self.stream = found[0] if found else None
-        self._every, self._faults, self._reformatter = False, 0, av.video.reformatter.VideoReformatter()
+        self.stream: Any = found[0] if found else None
+        self._every, self._faults = False, 0
+        self._reformatter = av.video.reformatter.VideoReformatter() if order.pictures else None
         if self.stream is not None:
             context = self.stream.codec_context
             context.thread_count = 1
@@ -160,7 +161,7 @@ class Pictures:
         if frame is None or (self._every and not self.pace.due(offset_ms, changed)):
             return None
         self.beat.frames += 1
-        return self._facts(frame, offset_ms, changed)
+        return picture_of(frame, offset_ms, changed, self._reformatter)
 
     def _decoded(self, packet: Any) -> Any:
         context = self.stream.codec_context
@@ -185,20 +186,18 @@ class Pictures:
             self.beat.corrupt += 1
         return frames[-1]
 
-    def _facts(self, frame: Any, offset_ms: int, changed: bool) -> Picture:
-        samples = samples_of(frame)
-        luma = np.clip(np.rint(samples), 0, 255).astype(np.uint8).tobytes()
-        rgb = self._small(frame) if self.order.pictures else b""
-        return Picture(
-            offset_ms, now_ms(), pdq.bits(samples).hex(), pdq.quality(samples), changed, luma,
-            (frame.width, frame.height), rgb,
-        )  # fmt: skip
 
-    def _small(self, frame: Any) -> bytes:
+def picture_of(frame: Any, offset_ms: int, changed: bool, reformatter: Any) -> Picture:
+    """What is reported of a decoded frame. ``reformatter`` ``None``: without a picture for the models."""
+    samples = samples_of(frame)
+    luma = np.clip(np.rint(samples), 0, 255).astype(np.uint8).tobytes()
+    rgb = b""
+    if reformatter is not None:
         height = max(2, min(PICTURE_HEIGHT, round(frame.height * PICTURE_WIDTH / max(1, frame.width))))
-        small = self._reformatter.reformat(frame, PICTURE_WIDTH, height, "rgb24", interpolation="AREA", threads=1)
-        rgb: bytes = small.to_ndarray().tobytes()
-        return rgb
+        small = reformatter.reformat(frame, PICTURE_WIDTH, height, "rgb24", interpolation="AREA", threads=1)
+        rgb = small.to_ndarray().tobytes()
+    size = (frame.width, frame.height)
+    return Picture(offset_ms, now_ms(), pdq.bits(samples).hex(), pdq.quality(samples), changed, luma, size, rgb)
 
 
 def plane_of(frame: Any, number: int) -> NDArray[np.uint8]:

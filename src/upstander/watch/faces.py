@@ -35,7 +35,7 @@ class FaceBoxes:
             raise WatchError("counting faces needs OpenCV. Run: pip install 'upstander[watch]'") from None
         cv2.setNumThreads(1)
         self._cv2 = cv2
-        file = Path(getattr(cv2.data, "haarcascades", "")) / "haarcascade_frontalface_alt2.xml"
+        file = Path(str(getattr(getattr(cv2, "data", None), "haarcascades", ""))) / "haarcascade_frontalface_alt2.xml"
         self._cascade = cv2.CascadeClassifier(str(file))
         if self._cascade.empty():
             raise WatchError(f"OpenCV's face cascade is not at {file}. Run: pip install 'opencv-python-headless<5'")

@@ -25,8 +25,8 @@ Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=10**14)]
 
 class Order(msgspec.Struct, tag="order"):
     """What a watcher's process is to do. ``way``: ``fd`` (the source is a descriptor that comes along), ``relay`` (it
-    connects to its own listener, see ``relay``) or ``whep``. ``url``: as given to the decoder, ``{port}`` stands for the
-    listener's. ``clip_s`` 0: no media is kept."""
+    connects to its own listener, see ``relay``) or ``whep``. ``url``: as given to the decoder, ``{port}`` stands for
+    the listener's. ``clip_s`` 0: no media is kept."""
 
     way: str
     url: str = ""
@@ -76,8 +76,8 @@ class Opened(msgspec.Struct, tag="opened"):
 
 
 class Picture(msgspec.Struct, tag="picture"):
-    """A sampled frame. ``at_ms``: epoch, when its packet came in. ``luma``: the 64 x 64 samples that were hashed, a byte
-    each. ``rgb``: the picture for the models, ``height`` x 320 x 3 bytes, or nothing."""
+    """A sampled frame. ``at_ms``: epoch, when its packet came in. ``luma``: the 64 x 64 samples that were hashed, a
+    byte each. ``rgb``: the picture for the models, ``height`` x 320 x 3 bytes, or nothing."""
 
     offset_ms: Milliseconds
     at_ms: Milliseconds

@@ -5,6 +5,7 @@ Run as ``python -m upstander.watch.nursery FD``; the descriptor is its socket to
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -25,10 +26,8 @@ class Child:
     def kill(self) -> None:
         """End it. Does nothing when it has gone already."""
         if self._handle >= 0:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._handle, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             os.close(self._handle)
             self._handle = -1
         self.line.close()
@@ -64,7 +63,7 @@ class Nursery:
         if self._end is None or self._process is None or self._process.poll() is not None:
             ours, theirs = socket.socketpair()
             # One thread each: forty decoders of one thread are what the cores are shared among.
-            threads = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS")}
+            threads = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), "1")
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "upstander.watch.nursery", str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],

@@ -1,4 +1,5 @@
-"""The only way from a watcher's process to its source: a thread that connects where the rules allow and passes bytes on.
+"""The only way from a watcher's process to its source: a thread that connects where the rules allow and passes bytes
+on.
 
 The listener was made in the network of the watcher's process, which has nothing else in it. Two ways: to one host and
 port (RTMP, RTSP), or as an HTTP proxy, so that every playlist, segment and redirect meets the rules (HLS).
@@ -55,7 +56,7 @@ def connect(target: Target, rules: address.Rules) -> socket.socket:
 
 
 class Relay:
-    """Serves one watcher until it is closed. ``target`` ``None``: an HTTP proxy. ``refused``: what the rules refused."""
+    """Serves one watcher until it is closed. ``target`` ``None``: an HTTP proxy. ``refused``: by the rules."""
 
     def __init__(self, listener: socket.socket, rules: address.Rules, target: Target | None) -> None:
         self.rules, self.target = rules, target
@@ -99,10 +100,7 @@ class Relay:
         far: socket.socket | None = None
         try:
             near.settimeout(CONNECT_S)
-            if self.target is not None:
-                far = connect(self.target, self.rules)
-            else:
-                far = self._proxied(near)
+            far = connect(self.target, self.rules) if self.target is not None else self._proxied(near)
             if far is not None and self._keep(far):
                 pump(near, far, self._count)
         except WatchError as error:
@@ -171,9 +169,9 @@ def pump(near: socket.socket, far: socket.socket, count: Callable[[int], None]) 
             if not ready and time.monotonic() - moved > IDLE_S:
                 return
             for key, _ in ready:
-                end = key.fileobj
-                assert isinstance(end, socket.socket)
-                if not _pass(end, other[end], count if end is far else _nothing):
+                came = key.fileobj
+                assert isinstance(came, socket.socket)
+                if not _pass(came, other[came], count if came is far else _nothing):
                     return
                 moved = time.monotonic()
 

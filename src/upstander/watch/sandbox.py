@@ -1,4 +1,5 @@
-"""The walls around a decoder: limits, no network but its source, no rights, few system calls. What they hold in is not here.
+"""The walls around a decoder: limits, no network but its source, no rights, few system calls. What they hold in is
+not here.
 
 Applied by the watcher's process to itself before it touches a byte of the stream.
 """
@@ -33,11 +34,12 @@ getrandom clock_gettime clock_nanosleep nanosleep gettimeofday time times getrus
 getgid getegid getgroups uname sysinfo rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack rt_sigtimedwait exit
 exit_group set_robust_list get_robust_list rseq restart_syscall recvfrom recvmsg sendto sendmsg shutdown getsockopt
 setsockopt getsockname getpeername arch_prctl membarrier prlimit64 getrlimit set_tid_address
-""".split()
+"""
 #: A stream over the network connects to its relay; HLS does so again and again.
-_SOCKETS = "socket connect bind".split()
+_SOCKETS = ("socket", "connect", "bind")
 #: WebRTC brings threads, and datagrams to addresses that are agreed on with the server.
-_THREADS = "clone clone3 sched_setaffinity sched_getscheduler sched_setscheduler sendmmsg recvmmsg ioctl socketpair".split()
+_THREADS = ("clone", "clone3", "sched_setaffinity", "sched_getscheduler", "sched_setscheduler", "sendmmsg", "recvmmsg",
+            "ioctl", "socketpair")  # fmt: skip
 
 
 def limit(memory_mb: int) -> None:
@@ -103,7 +105,7 @@ def close_off(way: str, files: bool = False) -> None:
         raise WatchError(f"decoders cannot be sandboxed: {reason}")
     import pyseccomp as seccomp
 
-    calls = [*_CALLS]
+    calls = _CALLS.split()
     if way != "fd":
         calls += _SOCKETS
     if way == "whep":

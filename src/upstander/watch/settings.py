@@ -1,4 +1,4 @@
-"""Settings of watching: what is watched, by which rules, with which models, what is kept. Reading the file is elsewhere."""
+"""Settings of watching: what is watched, by which rules, what is kept. Reading the file is elsewhere."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ class KeepSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class WatchSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Watching broadcasts. ``enabled``: the service starts a watcher for every live broadcast of the platforms in
-    ``[watch.sources]`` (platform = address, in which ``{broadcast}`` stands for its id). ``hosts``: further hosts that may
-    be reached (``.example.org`` means all below it), ``private_hosts``: hosts among all of these that may lie in a
-    private network; the hosts of the sources need not be listed. ``interval_s``: a sample of the video this often;
-    ``faces``, ``speech``: count faces, recognise speech; ``language``: that of speech (empty: told from each utterance);
-    ``speech_model``: a folder with another Whisper for CTranslate2; ``age_command``: the program that estimates ages
-    (empty: nobody does); ``transcript_hours``: how long unflagged transcripts are kept; ``fingerprint_days``: how long
-    audio fingerprints are (0: none are taken). ``max_streams`` watched at once; each decoder may take ``memory_mb``, and is
-    ended when it is silent for ``deadline_s``. ``[[watch.keep]]``: where media may be kept; nowhere when there is none."""
+    ``[watch.sources]`` (platform = address, in which ``{broadcast}`` stands for its id). ``hosts``: further hosts
+    that may be reached (``.example.org`` means all below it), ``private_hosts``: hosts among all of these that may
+    lie in a private network; the hosts of the sources need not be listed. ``interval_s``: a sample of the video this
+    often; ``faces``, ``speech``: count faces, recognise speech; ``language``: that of speech (empty: told from each
+    utterance); ``speech_model``: a folder with another Whisper for CTranslate2; ``age_command``: the program that
+    estimates ages (empty: nobody does); ``transcript_hours``: how long unflagged transcripts are kept;
+    ``fingerprint_days``: how long audio fingerprints are (0: none are taken). ``max_streams`` watched at once; each
+    decoder may take ``memory_mb``, and is ended when it is silent for ``deadline_s``. ``[[watch.keep]]``: where media
+    may be kept; nowhere when there is none."""
 
     enabled: bool = False
     sources: dict[str, str] = {}

@@ -24,7 +24,7 @@ _WEB = "http,https,httpproxy,tls,tcp,hls,crypto"
 
 
 class Source:
-    """One stream to watch. ``file``: a path that a person named on the command line; otherwise ``url`` obeys ``rules``."""
+    """One stream to watch: a ``file`` that a person named on the command line, or a ``url`` by the ``rules``."""
 
     def __init__(self, url: str, rules: Rules, file: Path | None = None) -> None:
         """Raises ``WatchError`` when the rules refuse the address."""
@@ -67,7 +67,7 @@ class Source:
         return msgspec.structs.replace(base, way="relay", url=near, options=options)
 
     def _tcurl(self) -> str:
-        """What an RTMP client says it connects to: the real host, or a server with several would not find its stream."""
+        """What an RTMP client says it connects to: the real host, or a server of several finds no stream."""
         assert self.parts is not None
         names = self.parts.path.strip("/").split("/")
         app = names[0] if len(names) <= 2 else "/".join(names[:2])
@@ -129,6 +129,8 @@ def _srt(source: Source) -> Any:
     found = address.resolve(parts.hostname or "", port, source.rules, socket.SOCK_DGRAM)[0]
     host = f"[{found}]" if ":" in found else found
     asked = dict(pair.split("=", 1) for pair in urlsplit(source.url).query.split("&") if "=" in pair)
-    query = urlencode({"mode": "caller"} | {k: v for k, v in asked.items() if k in ("streamid", "passphrase", "latency")})
+    query = urlencode(
+        {"mode": "caller"} | {k: v for k, v in asked.items() if k in ("streamid", "passphrase", "latency")}
+    )
     command = [program, "-q", "-a:no", "-loglevel:fatal", f"srt://{host}:{port}?{query}", "file://con"]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

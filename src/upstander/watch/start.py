@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -23,12 +24,10 @@ CLIP_S = 5.0
 
 def check() -> None:
     """Raise ``WatchError`` unless streams can be decoded, and decoders be walled in."""
-    try:
-        import av  # noqa: F401
-        import numpy  # noqa: F401
-    except ImportError:
+    missing = [name for name in ("av", "numpy") if importlib.util.find_spec(name) is None]
+    if missing:
         fix = "Run: pip install 'upstander[watch]'"
-        raise WatchError(f"watching needs packages that are not installed. {fix}") from None
+        raise WatchError(f"watching needs packages that are not installed ({', '.join(missing)}). {fix}")
     reason = sandbox.available()
     if reason:
         raise WatchError(f"decoders cannot be sandboxed: {reason}")

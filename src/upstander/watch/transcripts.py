@@ -1,4 +1,4 @@
-"""What was heard and showed nothing: kept for a set time, then gone for good. What shows something is an event instead."""
+"""What was heard and showed nothing: kept for a set time, then gone. What shows something is an event instead."""
 
 from __future__ import annotations
 

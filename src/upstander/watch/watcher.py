@@ -68,7 +68,7 @@ class State(msgspec.Struct):
 
 
 class Watcher:
-    """One stream. ``tell`` is called with lines for people; ``clip`` with what is kept of the stream, if anything is."""
+    """One stream. ``tell`` is called with lines for people; ``clip`` with what is kept of the stream, if anything."""
 
     def __init__(
         self,
@@ -105,7 +105,7 @@ class Watcher:
                 break
             if time.monotonic() - began > GOOD_S:
                 pause = FIRST_PAUSE_S
-            # S311: jitter needs no secrecy. With it, forty watchers do not come back in one moment.
+            # With jitter, forty watchers do not come back in one moment. S311: it needs no secrecy.
             wait = pause * (0.75 + random.random() / 2)  # noqa: S311
             self._tell(f"{self.state.broadcast}: {ended.fault or 'the stream ended'}; again in {wait:.1f} s")
             self.state.state = "waiting"
