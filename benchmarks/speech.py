@@ -30,7 +30,7 @@ from upstander.watch.voice import Utterance, Voice, VoiceModel
 
 LINES = (ROOT / "benchmarks/speech_lines.txt").read_text(encoding="utf-8").splitlines()
 HARMLESS = (ROOT / "benchmarks/speech_harmless.txt").read_text(encoding="utf-8").splitlines()
-VOICES = (("en-us", 140), ("en-gb", 140))
+VOICES = (("en-us", 140),)
 
 
 def sound(text: str, voice: str, speed: int, folder: Path) -> np.ndarray:
