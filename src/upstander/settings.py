@@ -63,7 +63,8 @@ class NudgeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One adapter. ``kind`` is ``webhook`` (``url``, ``secret_file``, ``capabilities``), ``nginx_rtmp``
-    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes), ``matrix`` (``url`` of the
+    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes; ``card_url``, such as
+    ``rtmp://127.0.0.1/live``, is where a still card is published while a stream is paused), ``matrix`` (``url`` of the
     homeserver, ``secret_file`` with the moderation account's access token, ``moderators_room``) or ``xmpp`` (``jid`` of
     the moderation account, ``secret_file`` with its password, ``url`` such as ``xmpp://127.0.0.1:5222`` unless the DNS
     knows the server, ``moderators_jid``). In the last two, ``nudge_text`` and ``warning_text`` stand in place of the
@@ -77,6 +78,7 @@ class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     capabilities: tuple[Capability, ...] = ()
     control_url: str = ""
     app: str = "live"
+    card_url: Annotated[str, msgspec.Meta(pattern="^(rtmp://[^/?]+/.+)?$")] = ""
     moderators_room: str = ""
     jid: str = ""
     moderators_jid: str = ""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import av
 import pytest
 from nginx_support import UPSTANDER, Nginx, Process, Upstander, ffmpeg, free_port, needed, nginx, rtmp_module, until
 
@@ -64,6 +67,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         secret_file = "secret"
         control_url = "http://127.0.0.1:{control}/control"
         app = "{APP}"
+        card_url = "rtmp://127.0.0.1:{port}/{APP}"
         [cases]
         enabled = true
         [watch]
@@ -98,14 +102,14 @@ class Speaker(Process):
     """ffmpeg sending a moving picture, a key frame a second, and a voice that says these words again and again."""
 
     def __init__(self, site: Site, name: str, text: str) -> None:
-        wave = site.folder / f"{name}.wav"
+        wave = site.folder / f"{name.partition('?')[0]}.wav"
         subprocess.run(["espeak-ng", "-s", "130", "-w", str(wave), text], check=True, timeout=30)
         loop = ["-af", "apad=pad_dur=2,aloop=loop=-1:size=2e6"]
         picture = ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=15", "-i", str(wave)]
         codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-g", "15", "-pix_fmt", "yuv420p"]
         sound = [*loop, "-c:a", "aac", "-ar", "44100", "-t", "60"]
         output = ["-f", "flv", f"rtmp://127.0.0.1:{site.port}/{APP}/{name}"]
-        log = site.folder / f"ffmpeg-{name}-{time.monotonic_ns()}.log"
+        log = site.folder / f"ffmpeg-{name.partition('?')[0]}-{time.monotonic_ns()}.log"
         super().__init__([ffmpeg(), "-nostdin", "-v", "error", *picture, *codecs, *sound, *output], log)
 
 
@@ -171,20 +175,65 @@ def heard(site: Site, broadcast: str) -> list[str]:
         connection.close()
 
 
-def test_a_paused_stream_is_watched_again_when_it_comes_back(site: Site) -> None:
+class Player:
+    """Somebody who watches over RTMP: the corner of each picture that comes, as (red, green, blue)."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        self.corners: list[tuple[int, int, int]] = []
+        self._url = f"rtmp://127.0.0.1:{site.port}/{APP}/{name}"
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._play, daemon=True)
+        self._thread.start()
+
+    def _play(self) -> None:
+        with contextlib.suppress(av.FFmpegError), av.open(self._url, timeout=(10, 20)) as stream:
+            for frame in stream.decode(video=0):
+                red, green, blue = frame.to_ndarray(format="rgb24")[4, 4]
+                self.corners.append((int(red), int(green), int(blue)))
+                if self._done.is_set():
+                    return
+
+    def sees_card(self) -> bool:
+        wanted = (38, 50, 84)
+        return bool(self.corners) and all(abs(a - b) < 12 for a, b in zip(self.corners[-1], wanted, strict=True))
+
+    def stop(self) -> None:
+        self._done.set()
+
+
+def test_a_card_stands_in_for_a_paused_stream_which_is_watched_again_when_it_comes_back(site: Site) -> None:
     speaker = Speaker(site, "live-3", HARMLESS)
     until(lambda: len(site.events("live-3", "frame")) >= 2, 60, "two frames")
+    early = Player(site, "live-3")
+    until(lambda: len(early.corners) > 5, 30, "pictures at the player")
+    assert not early.sees_card()
     site.upstander.order(APP, "live-3", "pause")
     until(lambda: not speaker.running, 30, "the encoder dropped")
+    late = Player(site, "live-3")
+    until(late.sees_card, 30, "the card at somebody who comes now")
+    until(early.sees_card, 30, "the card at somebody who was there")
+    for forged in ("card=wrong", "card="):
+        intruder = Speaker(site, f"live-3?{forged}", HARMLESS)
+        until(lambda running=intruder: not running.running, 30, "a forged card refused")  # type: ignore[misc]
     before = len(site.events("live-3", "frame"))
     site.upstander.order(APP, "live-3", "resume")
-    again = Speaker(site, "live-3", HARMLESS)
+
+    def back() -> Speaker | None:
+        again = Speaker(site, "live-3", HARMLESS)  # as encoders do: again and again until the name is free
+        time.sleep(1.0)
+        return again if again.running else None
+
+    again = until(back, 60, "the encoder back")
     try:
         until(lambda: len(site.events("live-3", "frame")) >= before + 2, 90, "frames again")
+        until(lambda: not late.sees_card(), 30, "the stream at the player")
     finally:
         again.stop()
+        early.stop()
+        late.stop()
     ids = [frame["id"] for frame in site.events("live-3", "frame")]
     assert len(set(ids)) == len(ids)
+    assert site.events("live-3", "broadcast_ended")
 
 
 def test_no_watcher_outlives_the_service(site: Site) -> None:

@@ -96,6 +96,7 @@ class Service:
         """Lock the data folder, recover, and begin to take events and send actions."""
         follow_cases = self._cases() if self.settings.cases.enabled else None
         watching = self._watching() if self.settings.watch.enabled else None
+        cards = self._cards() if any(adapter.card_url for adapter in self.settings.adapters) else None
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -121,6 +122,8 @@ class Service:
             self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_verdict), name="cases"))
         if watching is not None:
             self._watchers.append(asyncio.create_task(watching(self), name="watch"))
+        if cards is not None:
+            self._watchers.append(asyncio.create_task(cards(self), name="cards"))
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -151,6 +154,15 @@ class Service:
             reason = f"`enabled` under [cases]: there is no vault in {self.settings.folder}"
             raise SettingsError(f"{reason}. Make one with: upstander vault init")
         return follow.run
+
+    def _cards(self) -> Callable[[Service], Coroutine[Any, Any, None]]:
+        """What shows a card in place of a paused stream. Raises ``SettingsError`` when it cannot."""
+        try:
+            from upstander.watch import cards  # noqa: PLC0415 (only what the extra `watch` brings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[watch]'"
+            raise SettingsError(f"`card_url` of an adapter needs packages that are not installed. {fix}") from None
+        return lambda service: cards.Cards(service).run()
 
     def _watching(self) -> Callable[[Service], Coroutine[Any, Any, None]]:
         """What watches the video and audio of live broadcasts. Raises ``SettingsError`` when it cannot."""
