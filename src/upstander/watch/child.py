@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import traceback
+from typing import Any
 
 import av
 
@@ -35,13 +36,11 @@ def begin(end: socket.socket) -> None:
 
 def _obey(order: Order, fds: list[int], line: Line) -> None:
     av.logging.set_level(None)
-    line.send(*_walled(order))
     beat = Beat()
     try:
+        line.send(*_walled(order))
         if order.way == "whep":
-            from upstander.watch import whep
-
-            whep.receive(order, line, _exchange)
+            _whep().receive(order, line, _exchange)
             ended = Ended()
         else:
             source = os.fdopen(fds[0], "rb", buffering=0) if order.way == "fd" else None
@@ -60,7 +59,7 @@ def _walled(order: Order) -> tuple[Ready, list[int]]:
     """Build the walls. The listener has to be made inside them, and its descriptor goes out."""
     walls, fds, port = [], [], 0
     if order.way == "whep":
-        importlib.import_module("upstander.watch.whep")  # behind the walls it may be out of reach
+        _whep().load()
     if order.sandbox:
         sandbox.limit(order.memory_mb)
         walls.append("limits")
@@ -79,6 +78,14 @@ def _walled(order: Order) -> tuple[Ready, list[int]]:
         sandbox.close_off(order.way, files=order.way == "whep" or order.url.startswith("https"))
         walls.append("system calls")
     return Ready(port, walls), fds
+
+
+def _whep() -> Any:
+    """The module that receives WebRTC. Raises ``WatchError`` when aiortc is not installed."""
+    try:
+        return importlib.import_module("upstander.watch.whep")
+    except ImportError:
+        raise WatchError("WHEP needs packages that are not installed. Run: pip install 'upstander[whep]'") from None
 
 
 def _exchange(line: Line, sdp: str) -> str:

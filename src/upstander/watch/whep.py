@@ -7,10 +7,14 @@ threads; it has no network of its own, so what it may reach is held by the candi
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib
+import pkgutil
 import time
 from collections.abc import Callable
 from typing import Any
 
+import aiortc
 import av
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -22,6 +26,19 @@ from upstander.watch.messages import RATE, Beat, Ease, Line, Opened, Order, Soun
 from upstander.watch.pace import Pace, Timeline
 
 Exchange = Callable[[Line, str], str]
+
+
+def load() -> None:
+    """Import what is imported late otherwise: behind the walls it may be out of reach."""
+    import aioice
+
+    for package in (aiortc, aioice):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.rpartition(".")[2].startswith("_"):
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(module.name)
+    for name in ("concurrent.futures.thread", "encodings.idna", "stringprep", "OpenSSL.SSL", "pylibsrtp"):
+        importlib.import_module(name)
 
 
 def receive(order: Order, line: Line, exchange: Exchange) -> None:
@@ -37,7 +54,7 @@ class _Receiver:
         self.beat = Beat(mode="every frame")
         self.pace = Pace(order.interval_s, order.interval_s)
         self.timeline = Timeline()
-        self.lost: asyncio.Future[str] = asyncio.Future()
+        self.lost: asyncio.Future[str]
         self._reformatter = av.video.reformatter.VideoReformatter() if order.pictures else None
         self._moved = time.monotonic()
 

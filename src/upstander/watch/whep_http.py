@@ -43,12 +43,13 @@ def answer(source: Source, offer: str) -> str:
 
 
 def checked(sdp: str, source: Source, server: list[str]) -> str:
-    """The answer without candidates in places that the rules do not allow: the server's own address, or public ones."""
+    """The answer without candidates in places that the rules do not allow: the server's own address, public ones, and private
+    ones that are listed stay."""
     kept = []
     for line in sdp.splitlines():
         if line.startswith("a=candidate:"):
             fields = line.split()
-            if len(fields) < 6 or not _allowed(fields[4], server):
+            if len(fields) < 6 or not _allowed(fields[4], (*server, *source.rules.private)):
                 continue
         kept.append(line)
     if not any(line.startswith("a=candidate:") for line in kept):
@@ -56,9 +57,9 @@ def checked(sdp: str, source: Source, server: list[str]) -> str:
     return "\r\n".join(kept) + "\r\n"
 
 
-def _allowed(host: str, server: list[str]) -> bool:
+def _allowed(host: str, listed: tuple[str, ...]) -> bool:
     try:
         ipaddress.ip_address(host.split("%", 1)[0])
     except ValueError:
         return False  # a name (mDNS): nobody knows where it leads
-    return host in server or address.public(host)
+    return host in listed or address.public(host)
