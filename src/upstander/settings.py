@@ -12,6 +12,7 @@ import msgspec
 
 from upstander.adapters.base import Capability
 from upstander.policy.coverage import Declared
+from upstander.watch.settings import KeepSettings, WatchSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -62,7 +63,8 @@ class NudgeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One adapter. ``kind`` is ``webhook`` (``url``, ``secret_file``, ``capabilities``), ``nginx_rtmp``
-    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes), ``matrix`` (``url`` of the
+    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes; ``card_url``, such as
+    ``rtmp://127.0.0.1/live``, is where a still card is published while a stream is paused), ``matrix`` (``url`` of the
     homeserver, ``secret_file`` with the moderation account's access token, ``moderators_room``) or ``xmpp`` (``jid`` of
     the moderation account, ``secret_file`` with its password, ``url`` such as ``xmpp://127.0.0.1:5222`` unless the DNS
     knows the server, ``moderators_jid``). In the last two, ``nudge_text`` and ``warning_text`` stand in place of the
@@ -76,6 +78,7 @@ class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     capabilities: tuple[Capability, ...] = ()
     control_url: str = ""
     app: str = "live"
+    card_url: Annotated[str, msgspec.Meta(pattern="^(rtmp://[^/?]+/.+)?$")] = ""
     moderators_room: str = ""
     jid: str = ""
     moderators_jid: str = ""
@@ -220,6 +223,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     care: CareSettings = CareSettings()
     captures: CaptureSettings = CaptureSettings()
     console: ConsoleSettings = ConsoleSettings()
+    watch: WatchSettings = WatchSettings()
     adapters: tuple[AdapterSettings, ...] = ()
     exchanges: tuple[ExchangeSettings, ...] = ()
 
@@ -361,6 +365,9 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
     section |= {"care": CareSettings, "captures": CaptureSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"watch": WatchSettings}
+    if where.startswith("watch.keep"):
+        section[where] = KeepSettings
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
     kind = ExchangeSettings if where.startswith("exchanges") else kind
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)

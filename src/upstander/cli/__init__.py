@@ -15,6 +15,7 @@ from upstander import __version__
 _COMMANDS = {
     "demo": "play scripted broadcasts and watch Upstander decide",
     "serve": "run the service",
+    "watch": "video and audio of a stream into events: what is seen and heard",
     "replay": "wire events in, decisions out",
     "verify": "check the journal's hash chain and that it replays the same",
     "evaluate": "measure how well the detector does",

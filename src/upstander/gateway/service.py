@@ -84,6 +84,8 @@ class Service:
         self.dispatcher: Dispatcher
         self.keys: KeyStore
         self.streams = 0
+        #: what watches video and audio, when something does
+        self.attendant: Any = None
         self.ready = False
         #: set when a signal asks the service to stop: long answers end
         self.draining = False
@@ -94,6 +96,8 @@ class Service:
         """Lock the data folder, recover, and begin to take events and send actions."""
         follow_cases = self._cases() if self.settings.cases.enabled else None
         follow_captures = self._captures() if self.settings.captures.enabled else None
+        watching = self._watching() if self.settings.watch.enabled else None
+        cards = self._cards() if any(adapter.card_url for adapter in self.settings.adapters) else None
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -121,6 +125,10 @@ class Service:
             self._watchers.append(
                 asyncio.create_task(follow_captures(self.settings, self._pass_event), name="captures")
             )
+        if watching is not None:
+            self._watchers.append(asyncio.create_task(watching(self), name="watch"))
+        if cards is not None:
+            self._watchers.append(asyncio.create_task(cards(self), name="cards"))
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -160,6 +168,26 @@ class Service:
             fix = "Run: pip install 'upstander[captures]'"
             raise SettingsError(f"`enabled` under [captures] needs packages that are not installed. {fix}") from None
         return follow.run
+
+    def _cards(self) -> Callable[[Service], Coroutine[Any, Any, None]]:
+        """What shows a card in place of a paused stream. Raises ``SettingsError`` when it cannot."""
+        try:
+            from upstander.watch import cards  # noqa: PLC0415 (only what the extra `watch` brings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[watch]'"
+            raise SettingsError(f"`card_url` of an adapter needs packages that are not installed. {fix}") from None
+        return lambda service: cards.Cards(service).run()
+
+    def _watching(self) -> Callable[[Service], Coroutine[Any, Any, None]]:
+        """What watches the video and audio of live broadcasts. Raises ``SettingsError`` when it cannot."""
+        try:
+            from upstander.watch import attached  # noqa: PLC0415 (only what the extra `watch` brings)
+
+            attached.check(self.settings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[watch]'"
+            raise SettingsError(f"`enabled` under [watch] needs packages that are not installed. {fix}") from None
+        return attached.run
 
     async def _pass_event(self, platform: str, body: bytes) -> bool:
         """A verdict, or a capture that was recognised, becomes an event of the journal. True when it is one, or never
