@@ -12,6 +12,7 @@ import msgspec
 
 from upstander.adapters.base import Capability
 from upstander.policy.coverage import Declared
+from upstander.reports.settings import NcaSettings, NcmecSettings, ReporterSettings, ReportSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -166,6 +167,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     presets: PresetSettings = PresetSettings()
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
+    reports: ReportSettings = ReportSettings()
     console: ConsoleSettings = ConsoleSettings()
     adapters: tuple[AdapterSettings, ...] = ()
 
@@ -234,9 +236,12 @@ def load(path: Path | None) -> Settings:
     provider = msgspec.structs.replace(provider, secret_file=_beside(base, provider.secret_file))
     _check_provider(path, settings.console)
     console = msgspec.structs.replace(settings.console, provider=provider)
+    ncmec = settings.reports.ncmec
+    ncmec = msgspec.structs.replace(ncmec, password_file=_beside(base, ncmec.password_file))
+    reports = msgspec.structs.replace(settings.reports, ncmec=ncmec)
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        adapters=adapters,
+        adapters=adapters, reports=reports,
     )  # fmt: skip
 
 
@@ -298,6 +303,8 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"reports": ReportSettings, "reports.reporter": ReporterSettings}
+    section |= {"reports.ncmec": NcmecSettings, "reports.nca": NcaSettings}
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."
