@@ -11,6 +11,7 @@ from upstander.reports.build import Piece
 from upstander.reports.model import ReportError
 from upstander.vault import package
 from upstander.vault.entries import Kind
+from upstander.vault.errors import NoKey, VaultError
 from upstander.vault.ledger import Row
 from upstander.vault.vault import MACHINE, Part, Vault
 
@@ -68,7 +69,12 @@ class VaultEvidence:
 
     def content(self, address: str, by: str, why: str, *, looks: bool = False) -> bytes:
         """The bytes of an item."""
-        return self._vault.open(self._vault.find(address), by, why, Kind.VIEWED if looks else Kind.EXPORTED)[1]
+        try:
+            return self._vault.open(self._vault.find(address), by, why, Kind.VIEWED if looks else Kind.EXPORTED)[1]
+        except NoKey:
+            raise  # nothing is wrong with this item: everything has to wait
+        except VaultError as error:
+            raise ReportError(f"what is to be sent cannot be opened: {error}") from None
 
     def hold(self, case: str, report: str, until: int, why: str) -> None:
         """Hold a case's items, and keep them as long."""

@@ -116,7 +116,7 @@ class Failures:
             self.store.forget_files(row.id)
             return self.store.change(
                 row, Act.FAILED, MACHINE, f"{why}: it has expired and is opened anew", at, state=State.SUBMITTING,
-                reference="", opened_at=0, changed_at=0, attempts=0, next_at=0, wish="",
+                reference="", opened_at=0, changed_at=0, begun_at=0, attempts=0, next_at=0, wish="",
             )  # fmt: skip
 
     def unknown_opening(self, row: Row, why: str) -> Row:

@@ -41,6 +41,9 @@ class FakeServer:
 def _handler_of(hotline: Hotline) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Head and body leave together: apart they would wait for an acknowledgement.
+        wbufsize = 64 * 1024
+        disable_nagle_algorithm = True
 
         def do_GET(self) -> None:
             self._serve("GET")
@@ -67,6 +70,7 @@ def _handler_of(hotline: Hotline) -> type[BaseHTTPRequestHandler]:
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(reply.body)
+                self.wfile.flush()
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True  # who asked has gone
 
