@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reports_support import REPORTER
+
 from upstander.reports import schema
 from upstander.reports.cybertip import CyberTip
 from upstander.reports.evidence import VaultEvidence

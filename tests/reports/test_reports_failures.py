@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from reports_support import FACTS, HOUR, Bench
+
 from upstander.cases.states import State as CaseState
 from upstander.reports.fake.faults import read
 from upstander.reports.states import State

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from reports_support import DAY, FACTS, FULL, HOUR, Bench
+
 from upstander.cases.states import State as CaseState
 from upstander.reports.model import ReportError
 from upstander.reports.states import State

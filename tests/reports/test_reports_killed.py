@@ -1,5 +1,5 @@
-"""Killed (SIGKILL, a real process) at each step of the protocol and at 50 random instants: in the end exactly one complete
-report is at the service, or an alarm says that a person is needed."""
+"""Killed (SIGKILL, a real process) at each step of the protocol and at 50 random instants: in the end exactly one
+complete report is at the service, or an alarm says that a person is needed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from multiprocessing import forkserver
 from pathlib import Path
 
-import pytest
-
 import killed
+import pytest
 from reports_support import Bench
+
 from upstander.reports.fake.hotline import Hotline
 from upstander.reports.fake.server import FakeServer
 from upstander.reports.office import now_ms

@@ -93,6 +93,7 @@ class Service:
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
         follow_cases = self._cases() if self.settings.cases.enabled else None
+        send_reports = self._reports() if self.settings.reports.enabled else None
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -116,6 +117,8 @@ class Service:
         self.ready = True
         if follow_cases is not None:
             self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_verdict), name="cases"))
+        if send_reports is not None:
+            self._watchers.append(asyncio.create_task(send_reports(self.settings), name="reports"))
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -145,6 +148,15 @@ class Service:
         if not follow.ready(self.settings):
             reason = f"`enabled` under [cases]: there is no vault in {self.settings.folder}"
             raise SettingsError(f"{reason}. Make one with: upstander vault init")
+        return follow.run
+
+    def _reports(self) -> Callable[[Settings], Coroutine[Any, Any, None]]:
+        """What sends reports and raises their alarms. Raises ``SettingsError`` when its packages are not there."""
+        try:
+            from upstander.reports import follow  # noqa: PLC0415 (only what the extra `reports` brings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[reports]'"
+            raise SettingsError(f"`enabled` under [reports] needs packages that are not installed. {fix}") from None
         return follow.run
 
     async def _pass_verdict(self, platform: str, body: bytes) -> bool:

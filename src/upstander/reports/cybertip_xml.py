@@ -6,18 +6,15 @@ tested against the real server. ``schema`` validates what is made here.
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from upstander.reports.build import hashes_of
 from upstander.reports.model import Account, Device, File, IpEvent, Law, Report, Reporter
-from upstander.reports.words import CATEGORIES, FILE_TAGS, INCIDENTS, REPORT_TAGS
+from upstander.reports.words import CATEGORIES, FILE_TAGS, INCIDENTS, REPORT_TAGS, clean
 
 MAX_LONG = 3_000
-#: What XML 1.0 cannot hold.
-_BAD = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def report_xml(report: Report, prior: Iterable[str] = ()) -> bytes:
@@ -130,7 +127,7 @@ def _details(root: ET.Element, report: Report) -> None:
 
 
 def _law(root: ET.Element, law: Law) -> None:
-    if not law.agency:
+    if not law.agency.strip():
         return
     made = ET.SubElement(root, "lawEnforcement")
     _text(made, "agencyName", law.agency[:255])
@@ -187,7 +184,8 @@ def _account(root: ET.Element, name: str, person_name: str, account: Account, pr
         _text(made, "groupIdentifier", account.group[:255])
     if account.disabled_at:
         _text(made, "accountPermanentlyDisabled", "true", disabledDate=moment(account.disabled_at))
-    if account.place is not None:
+    place_known = account.place and f"{account.place.city}{account.place.region}{account.place.country}".strip()
+    if account.place is not None and place_known:
         at = {"timestamp": moment(account.place.at)} if account.place.at else {}
         place = ET.SubElement(made, "estimatedLocation", at)
         _text(place, "city", account.place.city)
@@ -244,11 +242,11 @@ def _tags(root: ET.Element, name: str, chosen: Iterable[str], known: tuple[str, 
 
 
 def _text(root: ET.Element, name: str, text: str, **attributes: str) -> None:
-    """An element with text; none when there is none. What XML cannot hold is shown as U+FFFD."""
-    clean = _BAD.sub("\ufffd", text)
-    if clean.strip():
+    """An element with text; none when there is none."""
+    found = clean(text)
+    if found.strip():
         # Attributes in a fixed order: the same report gives the same bytes.
-        ET.SubElement(root, name, {key: value for key, value in attributes.items() if value}).text = clean
+        ET.SubElement(root, name, {key: value for key, value in attributes.items() if value}).text = found
 
 
 def _flag(root: ET.Element, name: str, value: bool | None) -> None:

@@ -6,13 +6,19 @@ Nothing here is kept by itself: it goes into the sealed draft.
 from __future__ import annotations
 
 import ipaddress
+import re
 
 import msgspec
 
 from upstander.reports.model import Account, Hash, IpEvent, Law, ReportError, Target
-from upstander.reports.words import CATEGORIES, FILE_TAGS, INCIDENTS, IP_EVENTS, RELEVANCE, REPORT_TAGS
+from upstander.reports.words import CATEGORIES, FILE_TAGS, INCIDENTS, IP_EVENTS, RELEVANCE, REPORT_TAGS, clean
 
 MAX_TEXT = 3_000
+MAX_URL = 2_000
+#: The year 2100, epoch ms.
+END_OF_TIME = 4_102_444_800_000
+_KIND, _VALUE = re.compile("[A-Za-z0-9_-]{1,32}"), re.compile("[A-Za-z0-9+/=:._-]{1,1000}")
+_URLS = ("urls", "profile_urls", "location", "original_name")
 
 
 class FileFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +69,7 @@ def read(data: bytes) -> Facts:
 
 def check(facts: Facts) -> None:
     """Raises ``ReportError`` for a word that no destination knows, and for what is no address."""
+    _walk(facts, "facts")
     _among("incident", (facts.incident,), INCIDENTS)
     _among("annotations", facts.annotations, REPORT_TAGS)
     for name, text in (("urgent", facts.urgent), ("described", facts.described)):
@@ -74,6 +81,8 @@ def check(facts: Facts) -> None:
         _among("files.annotations", file.annotations, FILE_TAGS)
         _among("files.category", (file.category,) if file.category else (), CATEGORIES)
         _among("files.relevance", (file.relevance,) if file.relevance else (), RELEVANCE)
+        if any(not (_KIND.fullmatch(each.kind) and _VALUE.fullmatch(each.value)) for each in file.hashes):
+            raise ReportError(f"a hash of {file.item!r} is none. Give `kind`, such as PDQ, and `value` in hexadecimal.")
         if file.category and not file.coded_by:
             raise ReportError(f"`category` of {file.item!r} needs `coded_by`: a trained person codes, never a machine.")
         if file.ip is not None:
@@ -83,8 +92,28 @@ def check(facts: Facts) -> None:
 def _account(account: Account) -> None:
     for ip in account.ips:
         _ip(ip)
+    for device in account.devices:
+        if not (clean(device.kind).strip() and clean(device.value).strip()):
+            raise ReportError("a device needs `kind` and `value`, such as IMEI and its digits.")
+        _among("event", (device.event,) if device.event else (), IP_EVENTS)
     if account.age is not None and not 0 <= account.age <= 150:
         raise ReportError(f"`age` is {account.age}. Give a whole number from 0 to 150, or leave it out.")
+
+
+def _walk(value: object, name: str) -> None:
+    """Times, addresses and countries anywhere in the facts."""
+    if isinstance(value, tuple):
+        for each in value:
+            _walk(each, name)
+    elif isinstance(value, msgspec.Struct):
+        for field in value.__struct_fields__:
+            _walk(getattr(value, field), field)
+    elif isinstance(value, int) and (name == "at" or name.endswith("_at")) and not 0 <= value < END_OF_TIME:
+        raise ReportError(f"`{name}` is {value}. Give a time as epoch milliseconds.")
+    elif isinstance(value, str) and name in _URLS and len(value) > MAX_URL:
+        raise ReportError(f"`{name}` has {len(value):,} characters; {MAX_URL:,} can be sent. Shorten it.")
+    elif name == "country" and value and not re.fullmatch("[A-Z]{2}", str(value)):
+        raise ReportError(f"`country` is {value!r}. Give its two letters (ISO 3166-1), such as GB.")
 
 
 def _ip(event: IpEvent) -> None:

@@ -13,7 +13,7 @@ from upstander.cases.desk import Desk
 from upstander.cases.model import Case
 from upstander.cases.states import Act as CaseAct
 from upstander.cases.states import State as CaseState
-from upstander.reports import cybertip_xml, destinations, schema
+from upstander.reports import cybertip_xml, destinations, package, schema
 from upstander.reports.build import report_of
 from upstander.reports.destinations.base import HOUR_MS, Destination, stops
 from upstander.reports.evidence import DAY_MS, Evidence
@@ -211,10 +211,28 @@ class Office:
             raise ReportError(f"report {row.id} is filed: it cannot be taken back there. {fix}")
         return self.store.change(row, Act.RETRACT, by, why, at, state=State.RETRACTED, due_at=0, wish="", **_CALM)
 
+    def export(self, identifier: str, by: str, why: str, now: int = 0) -> tuple[Row, bytes]:
+        """The package to hand over, as a ZIP: fields, form, and the vault's package of the evidence where the
+        destination is told whom it is about and takes files. Only what was approved leaves."""
+        at, row = now or now_ms(), self.store.find(identifier)
+        _reason(Act.EXPORT, why)
+        where = destinations.named(row.destination)
+        if row.state not in (State.APPROVED, State.ALARMING, State.FILED):
+            fix = "A second person approves it first: upstander report approve"
+            raise ReportError(f"report {row.id} is {row.state}: it is not handed over. {fix}")
+        row = self.store.change(row, Act.EXPORT, by, why, at)
+        report = decode(self.evidence.content(row.content, by, f"report {row.id}: {why}"))
+        made = package.contents(where, report)
+        if package.wants_evidence(where, self.settings.reports):
+            made[package.EVIDENCE] = self.evidence.proof(row.case, by, f"report {row.id}: {why}", where.title)
+        return row, package.pack(made)
+
     def outcome(self, identifier: str, outcome: str, by: str, why: str, now: int = 0) -> Row:
         """Note what became of a filed report: the destination's answer, fed back."""
         at, row = now or now_ms(), self.store.find(identifier)
         _reason(Act.OUTCOME, why)
+        if outcome not in OUTCOMES:
+            raise ReportError(f"the outcome {outcome!r} is not known. Use one of: {', '.join(OUTCOMES)}.")
         return self.store.change(row, Act.OUTCOME, by, why, at, outcome=outcome, outcome_at=at, due_at=0, **_CALM)
 
 

@@ -1,6 +1,8 @@
-"""The words that destinations understand: their own terms, quoted as they are published. No logic lives here."""
+"""The words that destinations understand: their own terms, quoted as they are published. What XML can hold."""
 
 from __future__ import annotations
+
+import re
 
 #: Our key -> the CyberTipline's type of incident. The terms are those of NCMEC and of 18 U.S.C.; they are not ours.
 INCIDENTS: dict[str, str] = {
@@ -53,3 +55,11 @@ CODES: dict[int, str] = {
     5101: "report already retracted",
     5102: "report already finished",
 }
+
+#: What XML 1.0 cannot hold.
+_BAD = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def clean(text: str) -> str:
+    """Text that XML can hold: what it cannot is shown as U+FFFD."""
+    return _BAD.sub("\ufffd", text)

@@ -13,6 +13,7 @@ import msgspec
 
 from upstander.reports.model import Report
 from upstander.reports.settings import ReportSettings
+from upstander.reports.words import clean
 
 HOUR_MS = 3_600_000
 
@@ -56,7 +57,7 @@ Contents = dict[str, bytes]
 class Destination(msgspec.Struct, frozen=True):
     """A destination. ``by_hand``: a person hands the package over; ``persons``: it is told who is reported.
 
-    ``deadline`` and ``hold_days`` come from the settings; ``extra`` gives files of a package beside ``report.json`` and
+    ``deadline`` and ``hold_days`` come from the settings; ``own`` gives files of a package beside ``report.json`` and
     ``form.html``; ``faults`` what else is wrong with a report for it.
     """
 
@@ -70,13 +71,19 @@ class Destination(msgspec.Struct, frozen=True):
     hold_days: Callable[[ReportSettings], int]
     media: Callable[[ReportSettings], bool]
     follow_up_hours: Callable[[ReportSettings], int] = lambda settings: 0
-    extra: Callable[[Report], dict[str, bytes]] = lambda report: {}
+    own: Callable[[Report], dict[str, bytes]] = lambda report: {}
     faults: Callable[[Report], list[str]] = lambda report: []
 
 
 def empty(value: Any) -> bool:
-    """Whether a field's value is no value. ``False`` and ``0`` are values."""
-    return value is None or (isinstance(value, str | tuple | list | dict) and not value)
+    """Whether a field's value is no value. ``False`` and ``0`` are values, blanks are none."""
+    if isinstance(value, str):
+        return not clean(value).strip()
+    if isinstance(value, tuple | list):
+        return all(empty(each) for each in value)
+    if isinstance(value, dict):
+        return all(empty(each) for each in value.values())
+    return value is None
 
 
 def shown(destination: Destination, report: Report) -> list[Shown]:

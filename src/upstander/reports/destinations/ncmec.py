@@ -7,7 +7,7 @@ from typing import Any
 
 from upstander.reports import cybertip_xml as xml
 from upstander.reports.destinations import parts
-from upstander.reports.destinations.base import HOUR_MS, Destination, Field, Need
+from upstander.reports.destinations.base import HOUR_MS, Destination, Field, Need, empty, told
 from upstander.reports.model import Report
 from upstander.reports.settings import ReportSettings
 from upstander.reports.words import CATEGORIES, INCIDENTS
@@ -33,8 +33,14 @@ def _any_ip(field: str) -> Get:
 
 def _file(field: str) -> Get:
     """Values of a field of all files that have it."""
-    return lambda report: [f"{file.name}: {value}" for file in report.files
-                           if (value := getattr(file, field)) not in ("", None, (), 0)]  # fmt: skip
+
+    def values(report: Report) -> list[str]:
+        found = [(file.name, getattr(file, field)) for file in report.files]
+        return [
+            f"{name}: {told(value)}" for name, value in found if (not empty(value) and value != 0) or value is False
+        ]
+
+    return values
 
 
 def _service(report: Report) -> str:
@@ -62,7 +68,7 @@ _ROWS: tuple[tuple[str, str, str, Need, Get], ...] = (
     ("lawEnforcement/agencyName", "Police that know already", "Two forces then do not work against each other.", P,
      lambda r: parts.law(r, "agency")),
     ("lawEnforcement/caseNumber", "Their case number", "The report is put to the case that exists.", P,
-     lambda r: parts.law(r, "case_number") if parts.law(r, "agency") else ""),
+     lambda r: parts.law(r, "case_number") if parts.law(r, "agency").strip() else ""),
     ("reporter/reportingPerson/firstName", "First name of who reports", "Investigators call a person.", R,
      lambda r: r.reporter.first_name),
     ("reporter/reportingPerson/lastName", "Last name of who reports", "Investigators call a person.", R,
@@ -134,8 +140,8 @@ _FILE_ROWS: tuple[tuple[str, str, str, Need, Get], ...] = (
      _file("uploaded_at")),
     ("fileDetails/locationOfFile", "Where a file was seen", "Whether it is still up.", P, _file("location")),
     ("fileDetails/fileViewedByEsp", "Looked at by a person", "Whether police may open it without a warrant (US). It "
-     "follows from the vault's audit and cannot be typed in.", R,
-     lambda r: [f"{f.name}: {'yes' if f.viewed else 'no'}" for f in r.files] or "no files"),
+     "follows from the vault's audit and cannot be typed in.", W,
+     lambda r: [f"{f.name}: {'yes' if f.viewed else 'no'}" for f in r.files]),
     ("fileDetails/publiclyAvailable", "Was it public", "Whether others have copies.", W, _file("public")),
     ("fileDetails/fileRelevance", "Reported, or beside it", "What to look at first.", P, _file("relevance")),
     ("fileDetails/fileAnnotations", "Tags of files", "Live, made by software, and so on: set by a person.", P,

@@ -31,7 +31,7 @@ def emails(account: Account | None) -> list[str]:
     """E-mail addresses, and whether they were verified."""
     found = account.emails if account else ()
     word = {True: " (verified)", False: " (not verified)", None: ""}
-    return [each.address + word[each.verified] for each in found]
+    return [each.address + word[each.verified] for each in found if each.address.strip()]
 
 
 def name_of(account: Account | None) -> str:

@@ -31,7 +31,7 @@ POLICE = Destination(
         Field("occurred_at", "When it happened, with time zone", "Logs are compared by the second.", R,
               lambda r: parts.when(r.incident.at)),
         Field("platform", "Platform", "Where it happened.", R, lambda r: r.reporter.service or r.incident.platform),
-        Field("broadcast", "Broadcast", "Which stream.", R, lambda r: r.incident.broadcast),
+        Field("broadcast", "Broadcast", "Which stream it was.", R, lambda r: r.incident.broadcast),
         Field("account", "Account asked about", "The subject of the request.", W,
               lambda r: parts.of(r.reported, "identifier")),
         Field("screen_name", "Screen name", "Witnesses know it by this name.", W,

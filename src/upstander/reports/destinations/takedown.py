@@ -53,5 +53,5 @@ TAKEDOWN = Destination(
     hold_days=lambda settings: settings.takedown.hold_days,
     media=lambda settings: False,
     follow_up_hours=lambda settings: settings.takedown.follow_up_hours,
-    extra=lambda report: {"notice.txt": letter(report).encode()},
+    own=lambda report: {"notice.txt": letter(report).encode()},
 )  # fmt: skip

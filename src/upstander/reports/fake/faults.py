@@ -15,10 +15,10 @@ from upstander.reports.words import CODES
 class Kind(StrEnum):
     """What goes wrong.
 
-    ``drop`` and ``timeout`` (after VALUE seconds) carry the call out and give no answer; ``http`` answers with that HTTP
-    status and does nothing, ``http_after`` after it was done; ``code`` answers with that response code (VALUE: code, or
-    code and words); ``wrong_md5`` keeps damaged bytes; ``slow`` answers after VALUE seconds; ``duplicate`` carries it
-    out twice, as when a proxy sends it again; ``down`` is not there at all.
+    ``drop`` and ``timeout`` (after VALUE seconds) carry the call out and give no answer; ``http`` answers with that
+    HTTP status and does nothing, ``http_after`` after it was done; ``code`` answers with that response code (VALUE:
+    code, or code and words); ``wrong_md5`` keeps damaged bytes; ``slow`` answers after VALUE seconds; ``duplicate``
+    carries it out twice, as when a proxy sends it again; ``down`` is not there at all.
     """
 
     DROP = "drop"

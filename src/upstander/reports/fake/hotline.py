@@ -79,6 +79,7 @@ class Hotline:
         self.faults: list[Fault] = []
         self.calls: list[str] = []
         self.is_down = False
+        self._open: set[str] = set()
         self._next = FIRST
         self._files = 0
         self._damage = False
@@ -193,6 +194,7 @@ class Hotline:
             return self._answer(4100, "incidentDateTime must be in the past")
         identifier = str(self._next)
         self._next += 1
+        self._open.add(identifier)
         self.reports[identifier] = Opened(identifier, body.decode(), self.now(), self.now(), {})
         return self._answer(0, "Success", reportId=identifier)
 
@@ -245,10 +247,13 @@ class Hotline:
     def _expire(self) -> None:
         """What is unfinished is deleted 24 h after it was opened or 1 h after its last change, whichever is later."""
         now = self.now()
-        for each in list(self.reports.values()):
-            open_still = not each.finished_at and not each.retracted_at
-            if open_still and now > max(each.opened_at + 24 * HOUR_MS, each.changed_at + 60 * MINUTE_MS):
-                self.expired[each.id] = self.reports.pop(each.id)
+        for identifier in list(self._open):
+            each = self.reports[identifier]
+            if each.finished_at or each.retracted_at:
+                self._open.remove(identifier)
+            elif now > max(each.opened_at + 24 * HOUR_MS, each.changed_at + 60 * MINUTE_MS):
+                self._open.remove(identifier)
+                self.expired[identifier] = self.reports.pop(identifier)
 
     # -- answers -------------------------------------------------------------------------------------------------
 
