@@ -6,7 +6,7 @@ import functools
 from importlib.resources import files
 from pathlib import Path
 
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 
 from upstander.reports.model import ReportError
 

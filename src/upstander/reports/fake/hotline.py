@@ -20,7 +20,7 @@ from xml.sax.saxutils import escape
 import httpx
 import msgspec
 import multipart
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 
 from upstander.reports import schema
 from upstander.reports.cybertip import Call
