@@ -116,7 +116,9 @@ class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Cases. ``enabled``: the service opens a case and seals evidence when a decision reaches ``level`` (the vault must
     have been made). Minutes: how long a claim holds (``lease_minutes``), until a case should have been looked at
     (``first_look_minutes``), until an escalation must be approved or refused (``approval_minutes``) and then filed
-    (``filing_minutes``); a case that is late raises an alarm."""
+    (``filing_minutes``); a case that is late raises an alarm. Days: a closed case is erased ``keep_days`` after it was
+    closed, a filed one ``keep_filed_days`` after it was filed, and neither while evidence of it is kept; filing keeps
+    its evidence for ``keep_filed_days``, too (or as long as a preset asks for, if that is longer)."""
 
     enabled: bool = False
     level: Annotated[str, msgspec.Meta(pattern="^(concern|urgent|emergency)$")] = "urgent"
@@ -124,6 +126,22 @@ class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     first_look_minutes: Positive = 5
     approval_minutes: Positive = 60
     filing_minutes: Positive = 240
+    keep_days: Positive = 180
+    keep_filed_days: Positive = 365
+
+
+class CareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Looking after moderators. Words (and pictures) stay veiled until asked for; each unveiling counts. After
+    ``break_after`` without a pause of ``break_minutes`` there is a break of that length; beyond ``budget`` within
+    ``shift_hours`` a second person has to allow it. What was unveiled is veiled again after ``veil_minutes``.
+    ``second_share``: the share of closed cases that somebody else judges too, without being told the first verdict."""
+
+    budget: Positive = 60
+    shift_hours: Positive = 8
+    break_after: Positive = 15
+    break_minutes: Positive = 10
+    veil_minutes: Positive = 15
+    second_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
 
 
 class ProviderSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -168,6 +186,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
     reports: ReportSettings = ReportSettings()
+    care: CareSettings = CareSettings()
     console: ConsoleSettings = ConsoleSettings()
     adapters: tuple[AdapterSettings, ...] = ()
 
@@ -195,6 +214,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     def audit_path(self) -> Path:
         """The file of the ledger of what people looked at and did."""
         return self.folder / "audit.sqlite3"
+
+    @property
+    def care_path(self) -> Path:
+        """The file of what people unveiled, and of second reviews."""
+        return self.folder / "care.sqlite3"
 
     @property
     def snapshots_path(self) -> Path:
@@ -302,6 +326,7 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
         "nudge": NudgeSettings,
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
+    section |= {"care": CareSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
     section |= {"reports": ReportSettings, "reports.reporter": ReporterSettings}
     section |= {"reports.ncmec": NcmecSettings, "reports.nca": NcaSettings}

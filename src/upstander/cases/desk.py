@@ -122,7 +122,7 @@ class Desk:
             belief=found.belief,
             opened_at=at,
             updated_at=at,
-            version=1,
+            version=self.store.last_version(identifier) + 1,
             decisions=1,
             sealed_to=0,
             due_at=at + self.settings.first_look_minutes * MINUTE_MS,

@@ -61,6 +61,7 @@ async def _page(visit: Visit, platform: str, identifier: str, status: int = 200,
     return visit.page(
         "broadcast.html.j2",
         status,
+        view,
         view=view,
         platform=platform,
         decisions=decisions,
@@ -96,4 +97,4 @@ async def order(visit: Visit) -> Response:
     detail = f"{do}{f' {target}' if target else ''}: {reason}"
     await visit.note(Act.ORDER, platform=platform, broadcast=identifier, detail=detail)
     await intake.order(platform, asked)
-    return visit.go(address(platform, identifier))
+    return visit.go(address(platform, identifier), {"order": asked.id, "broadcast": identifier, "do": do})

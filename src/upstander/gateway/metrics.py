@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from upstander.gateway.case_metrics import case_metrics
 from upstander.outbox import actions
 from upstander.reports import numbers
 
@@ -78,6 +79,7 @@ class Metrics:
         for event, count in intake.nudges.counts.items():
             nudges.add_metric([event], count)
         yield nudges
+        yield from case_metrics(service.settings.folder / "cases.sqlite3")
         yield GaugeMetricFamily("upstander_ready", "1 when events are accepted.", value=int(intake.available))
         yield GaugeMetricFamily(
             "upstander_packs_reload_failed",
