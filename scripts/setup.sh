@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 UV_VERSION=0.13.9
 
 # The extras that make the whole of detection, its evaluation and the XMPP adapter work; a leaner install leaves them out.
-groups=(--extra paraphrase --extra train --extra evaluate --extra xmpp --extra teach --extra console --extra study --extra captures --extra watch --extra whep --extra fingerprint)
+groups=(--extra paraphrase --extra train --extra evaluate --extra xmpp --extra teach --extra console --extra study --extra reports --extra captures --extra watch --extra whep --extra fingerprint)
 [ "${1:-}" = --dev ] && groups+=(--group dev --group docs --group bench)
 
 python=""

@@ -12,6 +12,7 @@ import msgspec
 
 from upstander.adapters.base import Capability
 from upstander.policy.coverage import Declared
+from upstander.reports.settings import NcaSettings, NcmecSettings, ReporterSettings, ReportSettings
 from upstander.watch.settings import KeepSettings, WatchSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -220,6 +221,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     presets: PresetSettings = PresetSettings()
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
+    reports: ReportSettings = ReportSettings()
     care: CareSettings = CareSettings()
     captures: CaptureSettings = CaptureSettings()
     console: ConsoleSettings = ConsoleSettings()
@@ -300,9 +302,12 @@ def load(path: Path | None) -> Settings:
     provider = msgspec.structs.replace(provider, secret_file=_beside(base, provider.secret_file))
     _check_provider(path, settings.console)
     console = msgspec.structs.replace(settings.console, provider=provider)
+    ncmec = settings.reports.ncmec
+    ncmec = msgspec.structs.replace(ncmec, password_file=_beside(base, ncmec.password_file))
+    reports = msgspec.structs.replace(settings.reports, ncmec=ncmec)
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        adapters=adapters, exchanges=exchanges,
+        adapters=adapters, exchanges=exchanges, reports=reports,
     )  # fmt: skip
 
 
@@ -365,6 +370,8 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
     section |= {"care": CareSettings, "captures": CaptureSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"reports": ReportSettings, "reports.reporter": ReporterSettings}
+    section |= {"reports.ncmec": NcmecSettings, "reports.nca": NcaSettings}
     section |= {"watch": WatchSettings}
     if where.startswith("watch.keep"):
         section[where] = KeepSettings

@@ -242,6 +242,17 @@ class Desk:
             rows = self.store.connection.execute("SELECT case_id, seq FROM steps WHERE seq > ?", (begun,)).fetchall()
         return [step for name, seq in rows for step in self.store.history(name) if step.seq == seq]
 
+    def raise_alarm(self, identifier: str, why: str, now: int = 0) -> bool:
+        """Bring a case to the front of the queue because something about it needs a person. Whether it was done: a case
+        that somebody holds, that alarms already or has left the queue stays as it is."""
+        at = now or now_ms()
+        with self.lock, self.store.transaction():
+            case = self.store.get(identifier)
+            if case is None or case.alarm or case.state not in TABLE[Act.ALARM]:
+                return False
+            self._by_machine(case, Act.ALARM, why, at)
+            return True
+
     def _by_machine(self, case: Case, act: Act, why: str, at: int) -> Case:
         state = TABLE[act][case.state]
         changes = {"alarm": at} if act is Act.ALARM else entered(state, at, self.settings)

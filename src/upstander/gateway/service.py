@@ -98,6 +98,7 @@ class Service:
         follow_captures = self._captures() if self.settings.captures.enabled else None
         watching = self._watching() if self.settings.watch.enabled else None
         cards = self._cards() if any(adapter.card_url for adapter in self.settings.adapters) else None
+        send_reports = self._reports() if self.settings.reports.enabled else None
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -129,6 +130,8 @@ class Service:
             self._watchers.append(asyncio.create_task(watching(self), name="watch"))
         if cards is not None:
             self._watchers.append(asyncio.create_task(cards(self), name="cards"))
+        if send_reports is not None:
+            self._watchers.append(asyncio.create_task(send_reports(self.settings), name="reports"))
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -188,6 +191,15 @@ class Service:
             fix = "Run: pip install 'upstander[watch]'"
             raise SettingsError(f"`enabled` under [watch] needs packages that are not installed. {fix}") from None
         return attached.run
+
+    def _reports(self) -> Callable[[Settings], Coroutine[Any, Any, None]]:
+        """What sends reports and raises their alarms. Raises ``SettingsError`` when its packages are not there."""
+        try:
+            from upstander.reports import follow  # noqa: PLC0415 (only what the extra `reports` brings)
+        except ImportError:
+            fix = "Run: pip install 'upstander[reports]'"
+            raise SettingsError(f"`enabled` under [reports] needs packages that are not installed. {fix}") from None
+        return follow.run
 
     async def _pass_event(self, platform: str, body: bytes) -> bool:
         """A verdict, or a capture that was recognised, becomes an event of the journal. True when it is one, or never
