@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -89,6 +89,9 @@ def said(identifier: str, broadcast: str, actor: str, text: str) -> dict[str, ob
     return {"type": "comment", "id": identifier, "at": at, "broadcast": broadcast, "actor": actor, "text": text}
 
 
+_PROBES = re.compile(rb'"actor":"(probe-[0-9]+)"')
+
+
 # -- decision to wall ------------------------------------------------------------------------------------------------
 
 
@@ -102,13 +105,14 @@ class Wall:
     async def watch(self, client: httpx.AsyncClient, token: str) -> None:
         headers = {"cookie": f"upstander_session={token}", "accept": "text/event-stream"}
         async with client.stream("GET", "/live/events", headers=headers) as answer:
-            async for line in answer.aiter_lines():
-                if not line.startswith('data: {"stats'):
-                    continue
+            rest = b""
+            async for part in answer.aiter_raw():
+                *whole, rest = (rest + part).split(b"\n\n")
                 now = time.perf_counter()
-                self.updates += 1
-                for shown in json.loads(line[6:])["decisions"]:
-                    self.seen.setdefault(shown["actor"], now)
+                self.updates += len(whole)
+                for message in whole:
+                    for viewer in _PROBES.findall(message):
+                        self.seen.setdefault(viewer.decode(), now)
 
 
 async def load(
