@@ -3,7 +3,8 @@
 Limits: with 500 live broadcasts and 2,000 events/s the 99th percentile from the instant an event is sent to its
 decision standing in what the open wall was sent is at most 250 ms (it includes deciding and the disk); every page
 answers within 200 ms (the worst of 40, measured by the client over loopback) with 10,000 cases open, 1,000 closed.
-Load generator, wall and service share the cores. What a browser takes to draw is not included.
+Load generator, wall and service share the cores. What a browser takes to draw is not included. On a machine that others
+use, ``chrt -r 10`` before the command keeps their work out of the figures.
 """
 
 from __future__ import annotations
