@@ -63,7 +63,7 @@ def test_from_an_urgent_decision_to_a_filed_report(tmp_path: Path) -> None:
         until(lambda: _reload(sen) == "filed", "the page to say so")
         [there] = hotline.finished
         expect(sen.get_by_text(there.id).first).to_be_visible()
-        sen.keyboard.press("u")
+        type_key(sen, "u")
         expect(sen.get_by_text(f"ncmec {there.id}")).to_be_visible()
         browser.close()
     server.close()
@@ -78,14 +78,14 @@ def test_from_an_urgent_decision_to_a_filed_report(tmp_path: Path) -> None:
 
 def draft(page: Page) -> str:
     """The moderator: open, unveil, claim, draft. The path of the report."""
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
+    type_key(page, "j")
+    type_key(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Case")
-    page.keyboard.press("v")
+    type_key(page, "v")
     expect(page.locator("ol.words mark", has_text="parents home")).to_be_attached()
-    page.keyboard.press("c")
+    type_key(page, "c")
     expect(page.locator(".row-head .tag").first).to_have_text("claimed: mo")
-    page.keyboard.press("r")
+    type_key(page, "r")
     page.get_by_label("Why it is reported").fill("asks a child to be alone, and to keep it secret")
     page.get_by_label("Screen name").fill("viewer 77")
     page.locator("#ip").fill("203.0.113.77")
@@ -100,14 +100,20 @@ def draft(page: Page) -> str:
 def approve_and_file(page: Page, url: str) -> None:
     """The senior: look, approve, file."""
     page.goto(url)
-    page.keyboard.press("v")
+    type_key(page, "v")
     expect(page.get_by_text("are your parents home").first).to_be_attached()
-    page.keyboard.press("a")
+    type_key(page, "a")
     page.locator("#approve-why").fill("agreed")
-    page.keyboard.press("Enter")
+    type_key(page, "Enter")
     expect(page.locator("#state")).to_have_text("approved")
-    page.keyboard.press("t")
+    type_key(page, "t")
     expect(page.locator("#state")).not_to_have_text("approved")
+
+
+def type_key(page: Page, key: str) -> None:
+    """Press a key once the page is there, with what listens to keys."""
+    page.wait_for_load_state("load")
+    page.keyboard.press(key)
 
 
 def _reload(page: Page) -> str:
