@@ -13,6 +13,7 @@ import msgspec
 from upstander.adapters.base import Capability
 from upstander.policy.coverage import Declared
 from upstander.reports.settings import NcaSettings, NcmecSettings, ReporterSettings, ReportSettings
+from upstander.watch.settings import KeepSettings, WatchSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -63,7 +64,8 @@ class NudgeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One adapter. ``kind`` is ``webhook`` (``url``, ``secret_file``, ``capabilities``), ``nginx_rtmp``
-    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes), ``matrix`` (``url`` of the
+    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes; ``card_url``, such as
+    ``rtmp://127.0.0.1/live``, is where a still card is published while a stream is paused), ``matrix`` (``url`` of the
     homeserver, ``secret_file`` with the moderation account's access token, ``moderators_room``) or ``xmpp`` (``jid`` of
     the moderation account, ``secret_file`` with its password, ``url`` such as ``xmpp://127.0.0.1:5222`` unless the DNS
     knows the server, ``moderators_jid``). In the last two, ``nudge_text`` and ``warning_text`` stand in place of the
@@ -77,6 +79,7 @@ class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     capabilities: tuple[Capability, ...] = ()
     control_url: str = ""
     app: str = "live"
+    card_url: Annotated[str, msgspec.Meta(pattern="^(rtmp://[^/?]+/.+)?$")] = ""
     moderators_room: str = ""
     jid: str = ""
     moderators_jid: str = ""
@@ -144,6 +147,39 @@ class CareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     second_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
 
 
+class CaptureSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Captures. ``enabled``: the service keeps fingerprints of `frame` events for ``keep_days`` after a broadcast and
+    matches them against the banks. A rebroadcast needs ``frames`` distinct frames that agree over ``seconds``. A frame
+    that ``common_broadcasts`` different broadcasts showed is common and ignored; a bank's entry that matches more than
+    ``quarantine`` places within two hours is quarantined. One caller may ask the banks ``queries_per_minute``."""
+
+    enabled: bool = False
+    keep_days: Positive = 90
+    frames: Annotated[int, msgspec.Meta(ge=2, le=100)] = 3
+    seconds: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 2.0
+    common_broadcasts: Annotated[int, msgspec.Meta(ge=2)] = 5
+    quarantine: Positive = 50
+    queries_per_minute: Positive = 6_000
+
+
+class ExchangeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An exchange that a bank is fetched from. ``kind`` is ``ncmec`` (``user``, ``secret_file`` with the password),
+    ``stopncii`` (``secret_file``: two lines, the subscription key and the function key), ``tat`` (Tech Against
+    Terrorism: ``user``, password), ``arachnid`` (Shield, which is only asked: ``user``, password) or ``list`` (a file
+    behind an address: ``columns`` says which column holds which kind of value, ``secret_file`` the whole
+    ``Authorization`` header, if one is needed). ``url``: where; empty: the real server. ``reason``: the GUID that
+    disputes sent to NCMEC give as theirs, where there are several."""
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(ncmec|stopncii|tat|arachnid|list)$")]
+    bank: str = ""
+    url: Annotated[str, msgspec.Meta(pattern="^(https?://.+)?$")] = ""
+    user: str = ""
+    secret_file: str = ""
+    columns: dict[str, str] = {}
+    reason: str = ""
+
+
 class ProviderSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """An OpenID Connect provider that people may sign in with (empty ``issuer``: none). ``secret_file`` holds the
     client's secret; ``claim`` is the claim of the ID token that an account's ``--subject`` names, ``label`` what the
@@ -187,8 +223,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     cases: CaseSettings = CaseSettings()
     reports: ReportSettings = ReportSettings()
     care: CareSettings = CareSettings()
+    captures: CaptureSettings = CaptureSettings()
     console: ConsoleSettings = ConsoleSettings()
+    watch: WatchSettings = WatchSettings()
     adapters: tuple[AdapterSettings, ...] = ()
+    exchanges: tuple[ExchangeSettings, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -251,6 +290,9 @@ def load(path: Path | None) -> Settings:
     adapters = tuple(
         msgspec.structs.replace(adapter, secret_file=str(base / adapter.secret_file)) for adapter in settings.adapters
     )
+    exchanges = tuple(
+        msgspec.structs.replace(one, secret_file=_beside(base, one.secret_file)) for one in settings.exchanges
+    )
     packs = str(base / settings.packs) if settings.packs else ""
     policy = str(base / settings.policy) if settings.policy else ""
     vault = msgspec.structs.replace(
@@ -265,7 +307,7 @@ def load(path: Path | None) -> Settings:
     reports = msgspec.structs.replace(settings.reports, ncmec=ncmec)
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        adapters=adapters, reports=reports,
+        adapters=adapters, exchanges=exchanges, reports=reports,
     )  # fmt: skip
 
 
@@ -326,11 +368,15 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
         "nudge": NudgeSettings,
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
-    section |= {"care": CareSettings}
+    section |= {"care": CareSettings, "captures": CaptureSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
     section |= {"reports": ReportSettings, "reports.reporter": ReporterSettings}
     section |= {"reports.ncmec": NcmecSettings, "reports.nca": NcaSettings}
+    section |= {"watch": WatchSettings}
+    if where.startswith("watch.keep"):
+        section[where] = KeepSettings
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
+    kind = ExchangeSettings if where.startswith("exchanges") else kind
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."
     return f"unknown key `{name}`{f' in [{where}]' if where else ''}. {hint}"

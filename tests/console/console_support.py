@@ -6,8 +6,10 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import httpx
 from people_support import Browser, Clock, add
@@ -15,8 +17,9 @@ from people_support import Browser, Clock, add
 from support import comment, gateway, started
 from upstander.cases.follow import Follower
 from upstander.console.core import Console
+from upstander.gateway.configuration import configuration_to_start
 from upstander.people.permissions import Role
-from upstander.settings import CareSettings, CaseSettings, ConsoleSettings
+from upstander.settings import CareSettings, CaseSettings, ConsoleSettings, Settings
 from upstander.vault import opening
 
 #: Mild words that together reach at least `urgent` when one viewer writes them to a child.
@@ -77,9 +80,14 @@ async def room(folder: Path, care: CareSettings | None = None, **cases: Any) -> 
     """A console whose clock the test moves, with people of each role and a vault."""
     clock = Clock()
     settings = {"console": ConsoleSettings(), "cases": CaseSettings(**cases), "care": care or CareSettings()}
-    async with gateway(folder, **settings) as running:
+    with mock.patch("upstander.gateway.service.configuration_to_start", _configuration):
+        made = gateway(folder, **settings)
+        running = await made.__aenter__()
+    try:
         console = Console(running.service, clock)
         running.http._transport.app.state.console = console  # type: ignore[attr-defined]
+        for connection in (console.people.connection, console.audit._connection, console.care.connection):
+            connection.execute("PRAGMA synchronous = OFF")  # no power is lost here
         for name, role in PEOPLE.items():
             add(console.people, name, role)
         opening.create_vault(running.service.settings, "boss").close()
@@ -87,6 +95,18 @@ async def room(folder: Path, care: CareSettings | None = None, **cases: Any) -> 
             yield Room(running, console, clock)
         finally:
             console.close()
+    finally:
+        await made.__aexit__(None, None, None)
+
+
+@lru_cache
+def _kept() -> Any:
+    return configuration_to_start(Settings())
+
+
+def _configuration(settings: Settings) -> Any:
+    """The configuration that ships, read and tried once: that takes a second, and every test here has the same."""
+    return _kept()
 
 
 async def do(browser: Browser, case: str, act: str, **fields: Any) -> httpx.Response:

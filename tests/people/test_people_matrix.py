@@ -16,7 +16,7 @@ from upstander.console.routes import HANDLERS
 from upstander.console.web import PASSIVE
 from upstander.gateway.keys import Scope
 from upstander.people.model import Stage
-from upstander.people.permissions import GRANTS, KEYS, ROUTES, Access, Permission, Role, conflict, granted
+from upstander.people.permissions import COMMANDS, GRANTS, KEYS, ROUTES, Access, Permission, Role, conflict, granted
 from upstander.people.sessions import form_token
 
 #: The routes that programs use; each checks its key (see tests/gateway/test_keys_and_scopes.py) or is open to all.
@@ -189,7 +189,7 @@ def test_a_key_is_nobody_in_particular() -> None:
 
 def test_the_table_of_permissions_is_sane() -> None:
     assert set(GRANTS) == set(Permission)
-    used = {needs for needs in ROUTES.values() if isinstance(needs, Permission)}
+    used = {needs for needs in (*ROUTES.values(), *COMMANDS.values()) if isinstance(needs, Permission)}
     assert used == set(Permission), "a permission that opens nothing"
     for role in Role:
         assert Permission.ACCOUNT_OWN in granted(frozenset({role}))

@@ -15,6 +15,7 @@ from upstander import __version__
 _COMMANDS = {
     "demo": "play scripted broadcasts and watch Upstander decide",
     "serve": "run the service",
+    "watch": "video and audio of a stream into events: what is seen and heard",
     "replay": "wire events in, decisions out",
     "verify": "check the journal's hash chain and that it replays the same",
     "evaluate": "measure how well the detector does",
@@ -33,6 +34,11 @@ _COMMANDS = {
     "cases": "take up cases: claim, note, snooze, escalate, approve, close",
     "report": "report a case to a hotline: draft, approve, file, follow, hand over",
     "fake-hotline": "a stand-in for the CyberTipline, for tests",
+    "bank": "banks of fingerprints: import, export, vote, withdraw",
+    "exchange": "fetch banks from those who share them, send votes back",
+    "match": "match files against the banks",
+    "trace": "name the broadcast that a recording was taken from",
+    "sightings": "where captures were seen, how they spread",
     "vault": "sealed evidence: list, show, hold, export, verify, delete",
 }
 

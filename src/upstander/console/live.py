@@ -20,7 +20,7 @@ from upstander.people.audit import Act, Note
 from upstander.people.permissions import Permission
 
 #: The page is told of changes at most this often, and of nothing new at least every few seconds.
-TICK_S = 0.2
+TICK_S = 0.1
 QUIET_S = 2.0
 ROWS_SENT = 60
 

@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from upstander.adapters.base import Adapter
@@ -16,6 +16,7 @@ from upstander.adapters.nginx_rtmp import NginxRtmpAdapter
 from upstander.adapters.webhook import WebhookAdapter
 from upstander.adapters.xmpp import CAPABILITIES as XMPP_CAPABILITIES
 from upstander.adapters.xmpp import XmppAdapter
+from upstander.gateway import companions
 from upstander.gateway.configuration import configuration_to_start
 from upstander.gateway.intake import Intake, Overloaded, Unavailable
 from upstander.gateway.keys import KeyStore
@@ -84,6 +85,8 @@ class Service:
         self.dispatcher: Dispatcher
         self.keys: KeyStore
         self.streams = 0
+        #: what watches video and audio, when something does
+        self.attendant: Any = None
         self.ready = False
         #: set when a signal asks the service to stop: long answers end
         self.draining = False
@@ -92,8 +95,7 @@ class Service:
 
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
-        follow_cases = self._cases() if self.settings.cases.enabled else None
-        send_reports = self._reports() if self.settings.reports.enabled else None
+        beside = companions.chosen(self.settings, self._pass_event)
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -115,10 +117,9 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self.ready = True
-        if follow_cases is not None:
-            self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_verdict), name="cases"))
-        if send_reports is not None:
-            self._watchers.append(asyncio.create_task(send_reports(self.settings), name="reports"))
+        self._watchers += [
+            asyncio.create_task(companions.kept(name, companion, self), name=name) for name, companion in beside.items()
+        ]
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -137,37 +138,16 @@ class Service:
             os.close(self._lock)
             self._lock = None
 
-    def _cases(self) -> Callable[[Settings, Callable[[str, bytes], Awaitable[bool]]], Coroutine[Any, Any, None]]:
-        """What opens cases and seals evidence beside the intake. Raises ``SettingsError`` when its packages or the
-        vault were never there; a vault that cannot be opened later must not leave broadcasts unwatched."""
-        try:
-            from upstander.cases import follow  # noqa: PLC0415 (only what the extra `console` brings)
-        except ImportError:
-            fix = "Run: pip install 'upstander[console]'"
-            raise SettingsError(f"`enabled` under [cases] needs packages that are not installed. {fix}") from None
-        if not follow.ready(self.settings):
-            reason = f"`enabled` under [cases]: there is no vault in {self.settings.folder}"
-            raise SettingsError(f"{reason}. Make one with: upstander vault init")
-        return follow.run
-
-    def _reports(self) -> Callable[[Settings], Coroutine[Any, Any, None]]:
-        """What sends reports and raises their alarms. Raises ``SettingsError`` when its packages are not there."""
-        try:
-            from upstander.reports import follow  # noqa: PLC0415 (only what the extra `reports` brings)
-        except ImportError:
-            fix = "Run: pip install 'upstander[reports]'"
-            raise SettingsError(f"`enabled` under [reports] needs packages that are not installed. {fix}") from None
-        return follow.run
-
-    async def _pass_verdict(self, platform: str, body: bytes) -> bool:
-        """A moderator's verdict becomes an event of the journal. True when it is one, or never can be."""
+    async def _pass_event(self, platform: str, body: bytes) -> bool:
+        """A verdict, or a capture that was recognised, becomes an event of the journal. True when it is one, or never
+        can be."""
         event = decode_event(body)
         try:
             accepted = await self.intake.observe(platform, [(1, body, event)])
         except (Overloaded, Unavailable):
             return False
         if isinstance(accepted[0], WireError):
-            log.error("a verdict was refused: %s", accepted[0])
+            log.error("an event of this service was refused: %s", accepted[0])
         return True
 
     async def _mark_ended(self) -> None:

@@ -46,6 +46,7 @@ class Permission(StrEnum):
     KEYS_MANAGE = "keys:manage"
     PEOPLE_MANAGE = "people:manage"
     AUDIT_VIEW = "audit:view"
+    AUDIENCE_TRACE = "audience:trace"
 
 
 class Access(StrEnum):
@@ -81,6 +82,8 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.KEYS_MANAGE: frozenset({Role.ADMINISTRATOR}),
     Permission.PEOPLE_MANAGE: frozenset({Role.ADMINISTRATOR}),
     Permission.AUDIT_VIEW: frozenset({Role.AUDITOR}),
+    # Who was there when a capture was made.
+    Permission.AUDIENCE_TRACE: frozenset({Role.SENIOR, Role.EVIDENCE}),
 }
 
 #: What each role is for, in one line, for pages and the command line.
@@ -186,6 +189,9 @@ ROUTES: dict[tuple[str, str], Access | Permission] = {
     ("GET", "/audit"): Permission.AUDIT_VIEW,
     ("GET", "/audit/check"): Permission.AUDIT_VIEW,
 }
+
+#: What a command needs where it is about a person's right, not about who may read the data folder.
+COMMANDS: dict[str, Permission] = {"trace --audience": Permission.AUDIENCE_TRACE}
 
 #: Routes that an API key opens, too: the scope it needs there. What needs a second person, unveils words or takes
 #: evidence out is not among them: a key is nobody in particular.
