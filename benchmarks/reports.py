@@ -2,8 +2,8 @@
 
 Limits: a report is drafted within 500 ms and is through within 2 s (99th percentile; over loopback to the fake service,
 with every step on disk before the next and each file opened in the vault); the next of 10,000 queued reports is found
-within 5 ms (99th percentile); a queue of 10,000 without files, of which 500 are sent here, would be worked off within an
-hour (what cannot wait is at its front). The fake and its checks of XML share the machine, and their time is in these
+within 5 ms (99th percentile); a queue of 10,000 without files, of which 500 are sent here, would be worked off within
+an hour (what cannot wait is at its front). The fake and its checks of XML share the machine, and their time is in these
 figures: a real service adds the network's.
 """
 
