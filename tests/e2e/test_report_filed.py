@@ -19,6 +19,7 @@ if not CHROMIUM.exists():
         raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
     pytest.skip("Debian's chromium is not installed", allow_module_level=True)
 
+from axe_playwright_python.sync_playwright import Axe  # noqa: E402
 from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
 from test_moderators_day import FLAGS, SAID, prepare, press, sign_in  # noqa: E402
 
@@ -59,6 +60,7 @@ def test_from_an_urgent_decision_to_a_filed_report(tmp_path: Path) -> None:
         report = draft(mo)
         approve_and_file(sen, f"{served.url}{report}")
         took = time.monotonic() - began
+        accessible(sen)
         until(lambda: hotline.finished, "the report to be there")
         until(lambda: _reload(sen) == "filed", "the page to say so")
         [there] = hotline.finished
@@ -86,6 +88,8 @@ def draft(page: Page) -> str:
     type_key(page, "c")
     expect(page.locator(".row-head .tag").first).to_have_text("claimed: mo")
     type_key(page, "r")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Report case")
+    accessible(page)
     page.get_by_label("Why it is reported").fill("asks a child to be alone, and to keep it secret")
     page.get_by_label("Screen name").fill("viewer 77")
     page.locator("#ip").fill("203.0.113.77")
@@ -108,6 +112,14 @@ def approve_and_file(page: Page, url: str) -> None:
     expect(page.locator("#state")).to_have_text("approved")
     type_key(page, "t")
     expect(page.locator("#state")).not_to_have_text("approved")
+
+
+def accessible(page: Page) -> None:
+    """axe-core finds nothing, and nothing is wider than a telephone."""
+    assert Axe().run(page).violations_count == 0
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def type_key(page: Page, key: str) -> None:
