@@ -50,6 +50,7 @@ MAX_FORM_BYTES = 64 * 1024
 PAGES = (
     ("/live", "Live", Permission.WALL_VIEW),
     ("/cases", "Cases", Permission.CASE_VIEW),
+    ("/reports", "Reports", Permission.REPORT_VIEW),
     ("/reviews", "Reviews", Permission.CASE_ACT),
     ("/people", "People", Permission.PEOPLE_MANAGE),
     ("/keys", "API keys", Permission.KEYS_MANAGE),
