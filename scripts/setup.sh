@@ -31,6 +31,11 @@ else
   uv=.tools/bin/uv
 fi
 
+# pdqhash comes as source on Linux and is compiled here.
+if ! command -v c++ >/dev/null; then
+  scripts/apt.sh g++ python3-dev || { echo "setup: a C++ compiler is missing. On Debian: apt-get install g++ python3-dev" >&2; exit 1; }
+fi
+
 [ -x .venv/bin/upstander ] || echo "setup: installing the packages in uv.lock into .venv (once; about a minute)"
 quiet=(--quiet)
 [ -t 2 ] && [ ! -x .venv/bin/upstander ] && quiet=()   # a person at a terminal sees uv's own progress bars

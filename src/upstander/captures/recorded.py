@@ -123,20 +123,21 @@ class Recorded:
 
     def add(self, frames: Iterable[Frame]) -> int:
         """Add frames within a transaction; how many were new. A second one at the same offset is the same frame."""
-        new = 0
         numbers: dict[tuple[str, str], int] = {}
+        last: dict[int, int] = {}
+        rows = []
         for frame in frames:
             place = frame.platform, frame.broadcast
             if place not in numbers:
                 numbers[place] = self._number(frame)
-            cursor = self.connection.execute(
-                "INSERT OR IGNORE INTO frames (no, offset_ms, at, quality, pdq) VALUES (?, ?, ?, ?, ?)",
-                (numbers[place], frame.offset_ms, frame.at, frame.quality, frame.pdq),
-            )
-            new += cursor.rowcount
-            sql = "UPDATE broadcasts SET last_at = max(last_at, ?) WHERE no = ?"
-            self.connection.execute(sql, (frame.at, numbers[place]))
-        return new
+            no = numbers[place]
+            last[no] = max(frame.at, last.get(no, 0))
+            rows.append((no, frame.offset_ms, frame.at, frame.quality, frame.pdq))
+        sql = "INSERT OR IGNORE INTO frames (no, offset_ms, at, quality, pdq) VALUES (?, ?, ?, ?, ?)"
+        new = self.connection.executemany(sql, rows).rowcount
+        sql = "UPDATE broadcasts SET last_at = max(last_at, ?) WHERE no = ?"
+        self.connection.executemany(sql, [(at, no) for no, at in last.items()])
+        return max(new, 0)
 
     def _number(self, frame: Frame) -> int:
         sql = "SELECT no FROM broadcasts WHERE platform = ? AND broadcast = ?"
