@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scenes
-from captures_support import NOW, banks_in, random_words, settings_in
+from captures_support import NOW, banks_in, random_words, run, settings_in
 
-from support import UPSTANDER
 from upstander.captures import audience, bank_files, bulk, made
 from upstander.captures.banks import OWN, Entry, Value
 from upstander.captures.bits import hex_of
@@ -22,16 +19,17 @@ from upstander.captures.matching import Limiter, Matcher
 from upstander.captures.pictures import prints
 from upstander.captures.recorded import Frame, Recorded
 from upstander.captures.values import Kind
+from upstander.journal import store as journal
+from upstander.journal.entries import Entry as Line
+from upstander.journal.entries import Kind as Sort
+from upstander.journal.entries import reference
 from upstander.people.audit import Audit
+from upstander.people.permissions import Role
+from upstander.people.store import People
 
 PDQ = [hex_of(one) for one in random_words(5, 2)]
 MD5 = "0123456789abcdef0123456789abcdef"
 PHOTODNA = ",".join(["9"] * 144)
-
-
-def run(folder: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
-    command = [str(UPSTANDER), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=folder, input=text)
 
 
 @pytest.mark.parametrize("form", bank_files.FORMATS)
@@ -156,7 +154,7 @@ def test_matching_goes_on_after_it_was_cut_off(media: Path, tmp_path: Path) -> N
 
 
 @pytest.fixture
-def data(media: Path, tmp_path: Path) -> Iterator[Path]:
+def data(media: Path, tmp_path: Path) -> Path:
     """A data folder with one broadcast's fingerprints, and who came and went in it."""
     settings = settings_in(tmp_path / "data")
     kept = Recorded(tmp_path / "data" / "captures")
@@ -167,6 +165,35 @@ def data(media: Path, tmp_path: Path) -> Iterator[Path]:
     kept.close()
     events = [("joined", "v1", -60), ("joined", "v2", -50), ("left", "v2", -5), ("comment", "v3", -20)]
     events.append(("joined", "v4", 99))
+    lines = []
+    for n, (kind, who, second) in enumerate(events):
+        body = {"type": kind, "id": f"e{n}", "at": NOW + second * 1000, "broadcast": "b1", "actor": who}
+        body |= {"text": "hello"} if kind == "comment" else {}
+        lines.append(Line(Sort.EVENT, json.dumps(body).encode(), NOW, "p", "b1", reference("p", "b1", f"e{n}")))
+    connection = journal.open_store(settings.journal_path)
+    journal.write(connection, journal.head(connection), lines, [])
+    connection.close()
+    return tmp_path / "data"
+
+
+def test_a_trace_names_the_broadcast_and_to_who_may_its_audience(media: Path, data: Path) -> None:
+    folder = data.parent
+    done = run(folder, "trace", str(media / "copy.mp4"), "--data", "data", "--json")
+    (row,) = map(json.loads, done.stdout.splitlines())
+    assert done.returncode == 0 and row["traces"][0]["broadcast"] == "b1" and "audience" not in row["traces"][0]
+    assert run(folder, "trace", str(media / "other.mp4"), "--data", "data").returncode == 1
+    asked = ("trace", str(media / "copy.mp4"), "--data", "data", "--audience", "--json")
+    refused = run(folder, *asked, "--by", "eve", "--why", "curious")
+    assert refused.returncode == 2 and "only an account may see an audience" in refused.stderr
+    people = People(settings_in(data).people_path)
+    people.add("ada", "a long enough password", [Role.ADMINISTRATOR], must_change=False)
+    people.add("sen", "a long enough password", [Role.SENIOR], must_change=False)
+    people.close()
+    assert run(folder, *asked, "--by", "ada", "--why", "x").returncode == 2
+    assert "needs a reason" in run(folder, *asked, "--by", "sen").stderr
+    shown = json.loads(run(folder, *asked, "--by", "sen", "--why", "case 8c43").stdout)
+    assert [one["viewer"] for one in shown["traces"][0]["audience"]] == ["v3", "v1"]
+    told = [(one.who, one.what, one.broadcast) for one in Audit(data / "audit.sqlite3").search()]
     assert ("sen", "audience viewed", "b1") in told and any(what == "capture traced" for _, what, _ in told)
     with pytest.raises(CaptureError, match="may not see who was in an audience"):
         audience.audience(settings_in(data), "p", "b1", NOW, "nobody", "why")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from captures_support import run
 
-from support import UPSTANDER
 from upstander.captures import spread
 from upstander.captures.errors import CaptureError
 from upstander.captures.sightings import SITE_TYPES, Entered, Sightings, canonical, moment, study_rows
@@ -100,11 +99,6 @@ def test_every_site_type_is_one_of_the_study() -> None:
 
     (field,) = [one for one in codebook.shipped().fields if one.name == "site_type"]
     assert set(SITE_TYPES.values()) <= set(field.values)
-
-
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [str(UPSTANDER), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, cwd=folder)
 
 
 def test_the_commands_up_to_a_study(tmp_path: Path) -> None:
