@@ -33,7 +33,6 @@ from upstander.captures.recorded import Frame, Recorded
 from upstander.captures.variants import Box
 
 HOURS = 1_000
-BROADCASTS = 20
 SECONDS = 75
 AT = 1_790_000_000_000
 HELD_OUT, TUNE = 1_000_000, 500_000
@@ -92,11 +91,11 @@ def bulk(rng: np.random.Generator, frames: int, drawn: np.ndarray) -> np.ndarray
     return words ^ noise(rng, frames, np.minimum(0.02 + 0.008 * step, 0.2))
 
 
-def stock(recorded: Recorded, folder: Path, first: int) -> np.ndarray:
+def stock(recorded: Recorded, folder: Path, first: int, broadcasts: int) -> np.ndarray:
     """Fill the store: drawn broadcasts, then the rest of the hours; the drawn fingerprints."""
     drawn = []
     with recorded.transaction():
-        for number in range(BROADCASTS):
+        for number in range(broadcasts):
             video = scenes.Broadcast(first + number, SECONDS + 5)
             path = scenes.write(folder / "broadcast.mp4", video.frames(0, SECONDS, rate=5), rate=5)
             for one in prints(path, 1.0):
@@ -116,12 +115,12 @@ def stock(recorded: Recorded, folder: Path, first: int) -> np.ndarray:
     return near
 
 
-def clips(recorded: Recorded, folder: Path, first: int) -> dict[str, Any]:
+def clips(recorded: Recorded, folder: Path, first: int, broadcasts: int) -> dict[str, Any]:
     """The table: for each transform how many clips of all were traced right, and how many wrongly."""
     rng = np.random.default_rng(first + 7)
     table: dict[str, list[int]] = {}
     hashing, finding = [], []
-    for number in range(BROADCASTS):
+    for number in range(broadcasts):
         video = scenes.Broadcast(first + number, SECONDS + 5)
         start = float(rng.uniform(2, SECONDS - 14))
         for name, (changes, speed, seconds) in transforms(number).items():
@@ -138,6 +137,7 @@ def clips(recorded: Recorded, folder: Path, first: int) -> dict[str, Any]:
             row[0] += right
             row[1] += found is not None and not right
             row[2] += 1
+        print(f"{number + 1} of {broadcasts}: {table}", file=sys.stderr, flush=True)
     return {"table": table, "hashing": sorted(hashing), "finding": sorted(finding)}
 
 
@@ -180,6 +180,7 @@ def main() -> None:
     asked = argparse.ArgumentParser()
     asked.add_argument("--tune", action="store_true", help="other seeds: for setting thresholds, never for reporting")
     asked.add_argument("--sequences", type=int, default=10_000)
+    asked.add_argument("--broadcasts", type=int, default=20, help="drawn ones: so many clips of each transform")
     asked.add_argument("--videos", type=int, default=40)
     asked.add_argument("--seconds", type=float, default=900.0, help="stop asking about sequences after so long")
     given = asked.parse_args()
@@ -188,11 +189,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         recorded = Recorded(folder / "captures")
-        near = stock(recorded, folder, first)
-        broadcasts, frames = recorded.counts()
+        near = stock(recorded, folder, first, given.broadcasts)
+        kept, frames = recorded.counts()
         # Compiled before the clock runs.
         unrelated_sequences(recorded, near, 3, 2, 60)
-        measured = clips(recorded, folder, first)
+        measured = clips(recorded, folder, first, given.broadcasts)
         wrong_videos = unrelated_video(recorded, folder, first, given.videos)
         began = time.perf_counter()
         wrong_sequences, sequences = unrelated_sequences(recorded, near, first, given.sequences, given.seconds)
@@ -210,8 +211,8 @@ def main() -> None:
         },
         tuning=given.tune,
         hours=round(frames / 3600),
-        broadcasts=broadcasts,
-        drawn_broadcasts=BROADCASTS,
+        broadcasts=kept,
+        drawn_broadcasts=given.broadcasts,
         table=table,
         find_s={"median": round(percentile(finding, 0.5), 3), "worst": round(finding[-1], 3)},
         hash_clip_s={"median": round(percentile(hashing, 0.5), 3), "worst": round(hashing[-1], 3)},

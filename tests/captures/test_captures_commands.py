@@ -186,8 +186,8 @@ def test_a_trace_names_the_broadcast_and_to_who_may_its_audience(media: Path, da
     refused = run(folder, *asked, "--by", "eve", "--why", "curious")
     assert refused.returncode == 2 and "only an account may see an audience" in refused.stderr
     people = People(settings_in(data).people_path)
-    people.add("ada", "a long enough password", [Role.ADMINISTRATOR], must_change=False)
-    people.add("sen", "a long enough password", [Role.SENIOR], must_change=False)
+    people.add("ada", [Role.ADMINISTRATOR])
+    people.add("sen", [Role.SENIOR])
     people.close()
     assert run(folder, *asked, "--by", "ada", "--why", "x").returncode == 2
     assert "needs a reason" in run(folder, *asked, "--by", "sen").stderr
