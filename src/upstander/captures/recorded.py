@@ -78,13 +78,13 @@ def key_of(no: int, offset_ms: int) -> int:
 
 
 class Recorded:
-    """The fingerprints in a folder. One process may write; others may read.
+    """The fingerprints in a folder. One process may write (the service); others read with ``readonly``.
 
     Raises ``CaptureError`` when the file cannot be opened or is of another release.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, readonly: bool = False) -> None:
+        self.folder, self._readonly = folder, readonly
         path = folder / "broadcasts.sqlite3"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -200,14 +200,14 @@ class Recorded:
     def index(self) -> Index:
         """The index over all fingerprints of quality, up to the last one that was added."""
         if self._index is None:
-            self._index = Index(self.folder / "index")
+            self._index = Index(self.folder / "index", readonly=self._readonly)
             self._mark = self._index.mark
         sql = "SELECT seq, no, offset_ms, pdq FROM frames WHERE seq > ? AND quality >= 50 ORDER BY seq LIMIT ?"
         while rows := self.connection.execute(sql, (self._mark, CATCH_UP)).fetchall():
             words = from_bytes(b"".join(row[3] for row in rows))
             self._index.add(words, np.array([key_of(row[1], row[2]) for row in rows], np.uint64))
             self._mark = rows[-1][0]
-            if len(rows) == CATCH_UP:
+            if len(rows) == CATCH_UP and not self._readonly:
                 self._index.flush(self._mark)
         return self._index
 
