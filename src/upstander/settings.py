@@ -12,6 +12,8 @@ import msgspec
 
 from upstander.adapters.base import Capability
 from upstander.policy.coverage import Declared
+from upstander.reports.settings import NcaSettings, NcmecSettings, ReporterSettings, ReportSettings
+from upstander.watch.settings import KeepSettings, WatchSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Positive = Annotated[int, msgspec.Meta(ge=1)]
@@ -62,7 +64,8 @@ class NudgeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """One adapter. ``kind`` is ``webhook`` (``url``, ``secret_file``, ``capabilities``), ``nginx_rtmp``
-    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes), ``matrix`` (``url`` of the
+    (``control_url``, ``app``; ``secret_file`` guards the callbacks that nginx makes; ``card_url``, such as
+    ``rtmp://127.0.0.1/live``, is where a still card is published while a stream is paused), ``matrix`` (``url`` of the
     homeserver, ``secret_file`` with the moderation account's access token, ``moderators_room``) or ``xmpp`` (``jid`` of
     the moderation account, ``secret_file`` with its password, ``url`` such as ``xmpp://127.0.0.1:5222`` unless the DNS
     knows the server, ``moderators_jid``). In the last two, ``nudge_text`` and ``warning_text`` stand in place of the
@@ -76,6 +79,7 @@ class AdapterSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     capabilities: tuple[Capability, ...] = ()
     control_url: str = ""
     app: str = "live"
+    card_url: Annotated[str, msgspec.Meta(pattern="^(rtmp://[^/?]+/.+)?$")] = ""
     moderators_room: str = ""
     jid: str = ""
     moderators_jid: str = ""
@@ -115,7 +119,9 @@ class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Cases. ``enabled``: the service opens a case and seals evidence when a decision reaches ``level`` (the vault must
     have been made). Minutes: how long a claim holds (``lease_minutes``), until a case should have been looked at
     (``first_look_minutes``), until an escalation must be approved or refused (``approval_minutes``) and then filed
-    (``filing_minutes``); a case that is late raises an alarm."""
+    (``filing_minutes``); a case that is late raises an alarm. Days: a closed case is erased ``keep_days`` after it was
+    closed, a filed one ``keep_filed_days`` after it was filed, and neither while evidence of it is kept; filing keeps
+    its evidence for ``keep_filed_days``, too (or as long as a preset asks for, if that is longer)."""
 
     enabled: bool = False
     level: Annotated[str, msgspec.Meta(pattern="^(concern|urgent|emergency)$")] = "urgent"
@@ -123,6 +129,22 @@ class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     first_look_minutes: Positive = 5
     approval_minutes: Positive = 60
     filing_minutes: Positive = 240
+    keep_days: Positive = 180
+    keep_filed_days: Positive = 365
+
+
+class CareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Looking after moderators. Words (and pictures) stay veiled until asked for; each unveiling counts. After
+    ``break_after`` without a pause of ``break_minutes`` there is a break of that length; beyond ``budget`` within
+    ``shift_hours`` a second person has to allow it. What was unveiled is veiled again after ``veil_minutes``.
+    ``second_share``: the share of closed cases that somebody else judges too, without being told the first verdict."""
+
+    budget: Positive = 60
+    shift_hours: Positive = 8
+    break_after: Positive = 15
+    break_minutes: Positive = 10
+    veil_minutes: Positive = 15
+    second_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
 
 
 class CaptureSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -199,8 +221,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     presets: PresetSettings = PresetSettings()
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
+    reports: ReportSettings = ReportSettings()
+    care: CareSettings = CareSettings()
     captures: CaptureSettings = CaptureSettings()
     console: ConsoleSettings = ConsoleSettings()
+    watch: WatchSettings = WatchSettings()
     adapters: tuple[AdapterSettings, ...] = ()
     exchanges: tuple[ExchangeSettings, ...] = ()
 
@@ -228,6 +253,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     def audit_path(self) -> Path:
         """The file of the ledger of what people looked at and did."""
         return self.folder / "audit.sqlite3"
+
+    @property
+    def care_path(self) -> Path:
+        """The file of what people unveiled, and of second reviews."""
+        return self.folder / "care.sqlite3"
 
     @property
     def snapshots_path(self) -> Path:
@@ -272,9 +302,12 @@ def load(path: Path | None) -> Settings:
     provider = msgspec.structs.replace(provider, secret_file=_beside(base, provider.secret_file))
     _check_provider(path, settings.console)
     console = msgspec.structs.replace(settings.console, provider=provider)
+    ncmec = settings.reports.ncmec
+    ncmec = msgspec.structs.replace(ncmec, password_file=_beside(base, ncmec.password_file))
+    reports = msgspec.structs.replace(settings.reports, ncmec=ncmec)
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        adapters=adapters, exchanges=exchanges,
+        adapters=adapters, exchanges=exchanges, reports=reports,
     )  # fmt: skip
 
 
@@ -335,7 +368,13 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
         "nudge": NudgeSettings,
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
-    section |= {"captures": CaptureSettings, "console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"care": CareSettings, "captures": CaptureSettings}
+    section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"reports": ReportSettings, "reports.reporter": ReporterSettings}
+    section |= {"reports.ncmec": NcmecSettings, "reports.nca": NcaSettings}
+    section |= {"watch": WatchSettings}
+    if where.startswith("watch.keep"):
+        section[where] = KeepSettings
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
     kind = ExchangeSettings if where.startswith("exchanges") else kind
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)

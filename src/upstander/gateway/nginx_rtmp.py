@@ -22,11 +22,12 @@ from upstander.gateway.service import Service
 from upstander.model.vocabulary import AgeBand, AgeSource
 from upstander.model.wire import WireError, decode_event
 from upstander.outbox import actions
+from upstander.watch.tokens import card_token
 
 log = logging.getLogger(__name__)
 
 #: The fields that are read. Each may come once only: what a publisher writes after `?` stands, as it is, behind them.
-_FIELDS = frozenset({"app", "call", "name", "clientid"})
+_FIELDS = frozenset({"app", "call", "name", "clientid", "card"})
 
 
 async def on_publish(request: Request) -> Response:
@@ -47,6 +48,8 @@ async def on_publish(request: Request) -> Response:
     if not adapter.can_drop(name):
         return _refused("a stream of this name could not be dropped: use ASCII without spaces, & and #")
     state = _state(service, adapter, name)
+    if "card" in form:
+        return _card(service, adapter, form, state)
     if state != "live":
         return _refused(f"the broadcast is {state}")
     adapter.joined(name, client)  # before anything is awaited: it may be gone again by then
@@ -72,9 +75,19 @@ async def on_publish_done(request: Request) -> Response:
     service, adapter = found
     form = await _form(request)
     name, client = form.get("name", ""), form.get("clientid", "")
+    if "card" in form:
+        return PlainTextResponse("ok")  # a card, or one that was turned away: no broadcast
     if name and form.get("app", "") == adapter.app and adapter.left(name, client):
         event = {"type": "broadcast_ended", "id": _id("done", client), "at": now_ms(), "broadcast": name}
         await _take(service.intake, adapter.platform, event)
+    return PlainTextResponse("ok")
+
+
+def _card(service: Service, adapter: NginxRtmpAdapter, form: dict[str, str], state: str) -> Response:
+    """Our own still card in place of a paused stream: only while it is paused, and only with the token."""
+    right = card_token(service.secrets[adapter.name], form["name"])
+    if state != "paused" or not hmac.compare_digest(right.encode(), form["card"].encode()):
+        return _refused("a card may be published for a paused stream only, and by Upstander only")
     return PlainTextResponse("ok")
 
 

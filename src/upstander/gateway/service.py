@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from upstander.adapters.base import Adapter
@@ -16,6 +16,7 @@ from upstander.adapters.nginx_rtmp import NginxRtmpAdapter
 from upstander.adapters.webhook import WebhookAdapter
 from upstander.adapters.xmpp import CAPABILITIES as XMPP_CAPABILITIES
 from upstander.adapters.xmpp import XmppAdapter
+from upstander.gateway import companions
 from upstander.gateway.configuration import configuration_to_start
 from upstander.gateway.intake import Intake, Overloaded, Unavailable
 from upstander.gateway.keys import KeyStore
@@ -84,6 +85,8 @@ class Service:
         self.dispatcher: Dispatcher
         self.keys: KeyStore
         self.streams = 0
+        #: what watches video and audio, when something does
+        self.attendant: Any = None
         self.ready = False
         #: set when a signal asks the service to stop: long answers end
         self.draining = False
@@ -92,8 +95,7 @@ class Service:
 
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
-        follow_cases = self._cases() if self.settings.cases.enabled else None
-        follow_captures = self._captures() if self.settings.captures.enabled else None
+        beside = companions.chosen(self.settings, self._pass_event)
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -115,12 +117,9 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self.ready = True
-        if follow_cases is not None:
-            self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_event), name="cases"))
-        if follow_captures is not None:
-            self._watchers.append(
-                asyncio.create_task(follow_captures(self.settings, self._pass_event), name="captures")
-            )
+        self._watchers += [
+            asyncio.create_task(companions.kept(name, companion, self), name=name) for name, companion in beside.items()
+        ]
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -138,28 +137,6 @@ class Service:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    def _cases(self) -> Callable[[Settings, Callable[[str, bytes], Awaitable[bool]]], Coroutine[Any, Any, None]]:
-        """What opens cases and seals evidence beside the intake. Raises ``SettingsError`` when its packages or the
-        vault were never there; a vault that cannot be opened later must not leave broadcasts unwatched."""
-        try:
-            from upstander.cases import follow  # noqa: PLC0415 (only what the extra `console` brings)
-        except ImportError:
-            fix = "Run: pip install 'upstander[console]'"
-            raise SettingsError(f"`enabled` under [cases] needs packages that are not installed. {fix}") from None
-        if not follow.ready(self.settings):
-            reason = f"`enabled` under [cases]: there is no vault in {self.settings.folder}"
-            raise SettingsError(f"{reason}. Make one with: upstander vault init")
-        return follow.run
-
-    def _captures(self) -> Callable[[Settings, Callable[[str, bytes], Awaitable[bool]]], Coroutine[Any, Any, None]]:
-        """What keeps and matches fingerprints beside the intake. Raises ``SettingsError`` when packages are missing."""
-        try:
-            from upstander.captures import follow  # noqa: PLC0415 (only what the extra `captures` brings)
-        except ImportError:
-            fix = "Run: pip install 'upstander[captures]'"
-            raise SettingsError(f"`enabled` under [captures] needs packages that are not installed. {fix}") from None
-        return follow.run
 
     async def _pass_event(self, platform: str, body: bytes) -> bool:
         """A verdict, or a capture that was recognised, becomes an event of the journal. True when it is one, or never

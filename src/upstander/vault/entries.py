@@ -29,6 +29,7 @@ class Kind(StrEnum):
     STAMPED = "stamped"
     ANCHORED = "anchored"
     REWRAPPED = "rewrapped"
+    MEDIA = "media"
 
 
 class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +37,8 @@ class Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``address`` is the SHA-256 of the stored (encrypted) bytes and names the item; ``commitment`` the SHA-256 of salt
     and content: it proves the content to whoever is given both, and tells nothing once they are gone. ``size``: bytes
-    of content. ``part`` says what it is (``decision``, ``chat``, ``gifts``, ``frames``); ``source`` where it is from,
+    of content. ``part`` says what it is (``decision``, ``chat``, ``gifts``, ``frames``,
+    ``media``, ``transcript``); ``source`` where it is from,
     so that nothing is sealed twice. ``keep_until``: epoch milliseconds before which it is not deleted.
     """
 

@@ -16,6 +16,8 @@ TITLES = {
     "chat": "The chat around it",
     "gifts": "Gifts",
     "frames": "Frames (hashes and facts, no picture)",
+    "media": "Some seconds of the stream itself (a Matroska file)",
+    "transcript": "What was heard before",
 }
 _SAID = {
     Kind.CREATED: "The vault was made",
@@ -27,6 +29,7 @@ _SAID = {
     Kind.KEPT: "To be kept longer",
     Kind.DELETED: "Deleted",
     Kind.EXPORTED: "Exported",
+    Kind.MEDIA: "The legal basis for keeping media",
 }
 
 
@@ -60,6 +63,12 @@ def shown(item: Listed, content: bytes) -> dict[str, Any]:
         "rows": [],
         "text": "",
     }
+    if item.part == "media":
+        made["facts"] = [
+            ("Size", f"{len(content):,} bytes"),
+            ("Shown here", "no: open the file where the law allows it"),
+        ]
+        return made
     try:
         value = msgspec.json.decode(content)
         if item.part == "decision":

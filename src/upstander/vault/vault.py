@@ -305,6 +305,10 @@ class Vault:
         """Write down how long another chain is and what its last hash is, so that it cannot be cut or rewritten."""
         return self.note(_entry(Kind.ANCHORED, MACHINE, "anchored", reference=name, size=size, digest=digest))
 
+    def media(self, by: str, why: str, reference: str) -> Entry:
+        """Write down on which legal basis (``why``) media may be kept from here on, or that it may no longer be."""
+        return self.note(_entry(Kind.MEDIA, by, _needed(why), reference=reference))
+
     def stamp(self, authority: str, size: int, token: bytes, digest: str) -> Entry:
         """Keep a time-stamp token over the head of ``size`` entries; ``digest`` is the token's SHA-256."""
         with self._lock, self.ledger.transaction():
