@@ -33,10 +33,10 @@ from upstander.captures.pictures import prints
 from upstander.captures.recorded import Frame
 from upstander.captures.values import Kind, features
 
-CAPTURES = 6
+CAPTURES = 4
 HOURS = 100
 DRAWN_MINUTES = 10
-SEED = 3_000_000
+SEED = 4_000_000
 AT = 1_790_000_000_000
 CHANGES: dict[str, tuple[list[Any], int]] = {
     "as it was": ([], 26),
@@ -78,8 +78,8 @@ def main() -> None:
         banks.make("known", "benchmark")
         values = []
         for number in range(CAPTURES):
-            video = scenes.Broadcast(SEED + number, 70).frames(0, 60, rate=6)
-            values += made.of_file(scenes.write(folder / "capture.mp4", video, rate=6))
+            video = scenes.Broadcast(SEED + number, 70).frames(0, 60, rate=12)
+            values += made.of_file(scenes.write(folder / "capture.mp4", video, rate=12))
         banks.take_in("known", values, OWN)
         matcher = Matcher(banks)
         sooner = recognised(matcher, folder, rng)

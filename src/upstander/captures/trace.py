@@ -30,7 +30,7 @@ NEAR = 88
 COMPARED = 12
 #: Of so many nearest fingerprints each votes; and so many offsets of each are tried, in these steps (ms).
 MOST_VOTES = 20_000
-OFFSETS = 4
+OFFSETS = 6
 STEPS = np.arange(-3000, 3001, 125)
 #: Speeds that are tried.
 SPEEDS = (1.0, *(round(1 + sign * step / 400, 4) for step in range(1, 21) for sign in (-1, 1)))
@@ -43,7 +43,7 @@ MEAN = 76.0
 DISTINCT = 3
 APART = 16
 #: From so small a mean on nothing further is tried: after the index, and after what is near without a crop.
-SURE, GOOD = 44.0, 52.0
+SURE, GOOD = 30.0, 52.0
 #: What looks the same all the time proves little: then the pictures must be the same in nearly all bits.
 STILL_MEAN = 26.0
 
