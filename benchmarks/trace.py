@@ -138,7 +138,8 @@ def clips(recorded: Recorded, folder: Path, first: int, broadcasts: int) -> dict
             row[0] += right
             row[1] += found is not None and not right
             row[2] += 1
-        print(f"{number + 1} of {broadcasts}: {table}", file=sys.stderr, flush=True)
+        worst = round(max(finding), 2)
+        print(f"{number + 1} of {broadcasts}: {table}, {worst} s at most", file=sys.stderr, flush=True)
     return {"table": table, "hashing": sorted(hashing), "finding": sorted(finding)}
 
 

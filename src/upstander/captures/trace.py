@@ -150,13 +150,19 @@ def trace_clip(recorded: Recorded, clip: Clip) -> Trace | None:
     if not len(order):
         return None
     index = recorded.index()
-    plain = np.array([at for at, variant in enumerate(clip.variants) if not any(variant.crop)], np.int64)
-    cropped = np.array([at for at, variant in enumerate(clip.variants) if any(variant.crop)], np.int64)
+    crops = [variant.crop for variant in clip.variants]
+    plain = np.array([at for at, (rows, columns) in enumerate(crops) if rows == columns == 0], np.int64)
+    evenly = np.array([at for at, (rows, columns) in enumerate(crops) if rows == columns != 0], np.int64)
+    unevenly = np.array([at for at, (rows, columns) in enumerate(crops) if rows != columns], np.int64)
     best: tuple[float, Trace] | None = None
-    for chosen, radius, enough in ((plain, RADIUS, SURE), (plain, NEAR, GOOD), (cropped, NEAR, 0.0)):
-        queries = clip.words[np.ix_(chosen, order)].reshape(-1, 4)
+    # The more variants there are to look for, the fewer pictures of each: all is looked through for every one.
+    for chosen, radius, enough, probes in (
+        (plain, RADIUS, SURE, PROBES), (plain, NEAR, GOOD, PROBES), (evenly, NEAR, MEAN, 4), (unevenly, NEAR, MEAN, 3),
+    ):  # fmt: skip
+        some = order[np.linspace(0, len(order) - 1, min(probes, len(order))).astype(int)]
+        queries = clip.words[np.ix_(chosen, some)].reshape(-1, 4)
         found = index.query(queries, radius) if radius <= RADIUS else index.scan(queries, radius)
-        one = _best(recorded, clip, _votes(clip, chosen, order, found))
+        one = _best(recorded, clip, _votes(clip, chosen, some, found))
         if one is not None and (best is None or one[0] < best[0]):
             best = one
         if best is not None and best[0] <= enough:
