@@ -168,7 +168,7 @@ class Supervisor:
 
 def main(into: BinaryIO, out: BinaryIO) -> None:
     """Obey until the service has gone."""
-    os.nice(10)
+    os.nice(5)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service says when to end
     settings = msgspec.json.decode(into.readline(), type=WatchSettings)
     supervisor = Supervisor(settings, out)
