@@ -238,9 +238,10 @@ def load(path: Path | None) -> Settings:
     provider = msgspec.structs.replace(provider, secret_file=_beside(base, provider.secret_file))
     _check_provider(path, settings.console)
     console = msgspec.structs.replace(settings.console, provider=provider)
+    watch = msgspec.structs.replace(settings.watch, speech_model=_beside(base, settings.watch.speech_model))
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        adapters=adapters,
+        watch=watch, adapters=adapters,
     )  # fmt: skip
 
 
