@@ -36,10 +36,10 @@ class Models:
     ) -> None:
         self.faces, self.age, self.voice, self.recogniser = faces, age, voice, recogniser
 
-    def close(self) -> None:
-        """Finish what is being recognised, then let go."""
+    def close(self, finish: bool = True) -> None:
+        """Finish what is being recognised (or forget what waits), then let go."""
         if self.recogniser is not None:
-            self.recogniser.close()
+            self.recogniser.close(finish)
         if self.age is not None:
             self.age.close()
 

@@ -165,9 +165,11 @@ class Recogniser:
         with self._changed:
             self._changed.wait_for(lambda: not self._waiting and not self._busy, patience_s)
 
-    def close(self) -> None:
-        """Finish what waits, then end the thread."""
+    def close(self, finish: bool = True) -> None:
+        """Finish what waits (or forget it), then end the thread."""
         with self._changed:
             self._closing = True
+            if not finish:
+                self._waiting.clear()
             self._changed.notify_all()
         self._thread.join()

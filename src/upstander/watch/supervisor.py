@@ -163,7 +163,7 @@ class Supervisor:
         for watcher in list(self._watchers.values()):
             watcher.stop()
         self._nursery.close()
-        self._models.close()
+        self._models.close(finish=False)
 
 
 def main(into: BinaryIO, out: BinaryIO) -> None:
