@@ -16,6 +16,7 @@ import msgspec
 from common import chat, emit, percentile, pin
 from upstander import runtime
 from upstander.detect import packs
+from upstander.detect.cache import cache_folder
 from upstander.detect.matcher import Matcher
 from upstander.model.events import AnyEvent
 from upstander.model.wire import decode_event
@@ -48,7 +49,7 @@ def main() -> None:
     configuration = runtime.current()
 
     rates, decode_rates, scan_rates, latencies = [], [], [], []
-    matcher = Matcher(packs.load(configuration.packs), runtime.cache_folder())
+    matcher = Matcher(packs.load(configuration.packs), cache_folder())
     texts = [text.lower().encode() for _, text in lines]
     for _ in range(PASSES):
         began = time.perf_counter()

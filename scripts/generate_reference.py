@@ -27,6 +27,7 @@ from upstander.policy.effective import strictest
 from upstander.policy.presets import Kind, Preset, Requirement, Row
 from upstander.policy.schema import ACTS, ASKABLE, MODES, PROPOSALS
 from upstander.policy.variables import MEANINGS, VARIABLES
+from upstander.reports.settings import ByHandSettings, NcaSettings, NcmecSettings, ReporterSettings, ReportSettings
 from upstander.settings import (
     AdapterSettings,
     CaseSettings,
@@ -149,13 +150,15 @@ def settings() -> str:
     sections = {"[server]": Server, "[limits]": Limits, "[hold]": Hold, "[journal]": JournalSettings}
     sections |= {"[nudge]": NudgeSettings, "[presets]": PresetSettings, "[presets.platform]": Declared}
     sections |= {"[vault]": VaultSettings, "[cases]": CaseSettings}
+    sections |= {"[reports]": ReportSettings, "[reports.reporter]": ReporterSettings, "[reports.ncmec]": NcmecSettings}
+    sections |= {"[reports.nca]": NcaSettings, "[reports.iwf]": ByHandSettings}
     sections |= {"[console]": ConsoleSettings, "[console.provider]": ProviderSettings}
     sections |= {"[watch]": WatchSettings, "[[watch.keep]]": KeepSettings}
     parts = [
         f"# Settings\n\nOne TOML file, `upstander.toml`. {doc(Settings)}\n",
         table(Settings, tuple({name.split(".")[0].strip("[]") for name in sections} | {"adapters"})),
     ]
-    inner = ("platform", "provider")
+    inner = ("platform", "provider", "reporter", "ncmec", "nca", "iwf", "inhope", "ceop", "police", "takedown")
     parts += [f"## `{name}`\n\n{doc(section)}\n\n{table(section, inner)}" for name, section in sections.items()]
     parts.append(f"## `[[adapters]]`\n\n{doc(AdapterSettings)}\n\n{table(AdapterSettings)}")
     return "\n".join(parts)

@@ -4,8 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 UV_VERSION=0.13.9
 
-# The extras that make the whole of detection, its evaluation and the XMPP adapter work; a leaner install leaves them out.
-groups=(--extra paraphrase --extra train --extra evaluate --extra xmpp --extra teach --extra console --extra study --extra watch --extra whep --extra fingerprint)
+# Every extra: a leaner install (`pip install upstander[...]`) leaves out what it does not need.
+groups=()
+for extra in paraphrase train evaluate xmpp console reports study teach watch whep fingerprint; do groups+=(--extra "$extra"); done
 [ "${1:-}" = --dev ] && groups+=(--group dev --group docs --group bench)
 
 python=""
@@ -15,6 +16,19 @@ done
 if [ -z "$python" ]; then
   echo "setup: Python 3.11 or newer is needed and was not found. On Debian: apt-get install python3 python3-venv" >&2
   exit 1
+fi
+
+# One package of the extra `captures` (pdqhash) comes as source.
+can_compile() {
+  command -v c++ >/dev/null && "$python" -c 'import pathlib, sysconfig, sys; sys.exit(not (pathlib.Path(sysconfig.get_path("include")) / "Python.h").exists())'
+}
+if can_compile || scripts/apt.sh g++ python3-dev && can_compile; then
+  groups+=(--extra captures)
+elif [ "${CI:-}" = true ]; then
+  echo "setup: a C++ compiler is missing and CI must not go without" >&2
+  exit 1
+else
+  echo "setup: going on without the extra \`captures\`: it needs a C++ compiler. On Debian: apt-get install g++ python3-dev" >&2
 fi
 
 if [ -x .tools/bin/uv ] && [ "$(.tools/bin/uv --version 2>/dev/null | cut -d' ' -f2)" = "$UV_VERSION" ]; then

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,23 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from log_scanner import SCANNER
 from support import Gate, Receiver
 
 # The same examples in every CI run: a failure there is a failure of the change. At one's desk they are fresh each time.
 settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI") == "true":
     settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def _logs_hold_no_secrets() -> Iterator[None]:
+    """Whatever is logged while a test runs, here or by a service that it starts, is looked at."""
+    logging.getLogger().addHandler(SCANNER)  # once only: a handler is not added twice
+    logging.getLogger("upstander").setLevel(logging.DEBUG)
+    yield
+    found = SCANNER.take()
+    assert not found, f"this was logged, and must never be: {found}"
 
 
 @pytest.fixture

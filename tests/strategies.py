@@ -78,6 +78,8 @@ def streams(draw: st.DrawFn, size: int = 60) -> list[AnyEvent]:
             fields = {"actor": viewer, "subject": draw(st.sampled_from(VIEWERS))}
         elif kind == "frame":
             fields = {"faces": draw(st.integers(0, 2)), "age_bands": draw(st.sampled_from(([], ["10_12"], ["adult"])))}
+        elif kind == "capture":
+            fields = {"what": draw(st.sampled_from(("known_capture", "rebroadcast"))), "bank": "b", "entry": "e1"}
         elif kind != "broadcast_ended":
             fields = {"actor": viewer}
         events.append(event(kind, number, at, broadcast, **fields))
@@ -86,7 +88,7 @@ def streams(draw: st.DrawFn, size: int = 60) -> list[AnyEvent]:
 
 _KINDS = (
     "broadcast_started", "comment", "comment", "comment", "comment", "comment", "speech", "gift", "joined", "left",
-    "reaction", "followed", "invite", "user_report", "frame", "broadcast_ended",
+    "reaction", "followed", "invite", "user_report", "frame", "capture", "broadcast_ended",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from log_scanner import SCANNER
 from upstander import runtime
 from upstander.adapters.base import Action, Adapter, Capability, Outcome
 from upstander.client import WebhookError, verify_webhook
@@ -373,7 +374,9 @@ def serve(folder: Path, toml: str = "", *, port: int = 0, data: str = "data", co
 
 
 def _keep(pipe: Any, kept: list[str]) -> None:
-    kept.extend(line.decode("utf-8", "replace") for line in pipe)
+    for line in pipe:
+        kept.append(line.decode("utf-8", "replace"))
+        SCANNER.read(kept[-1], "a service's output")
 
 
 def _ready(url: str) -> bool:

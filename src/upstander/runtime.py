@@ -8,15 +8,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
 from upstander.detect import classifier as sentences
 from upstander.detect import embedding, packs
 from upstander.detect import paraphrase as tier
+from upstander.detect.cache import cache_folder
 from upstander.detect.text import TextDetector
 from upstander.engine.engine import ENGINE_VERSION, Engine
 from upstander.model.decision import Decision
@@ -34,11 +33,6 @@ log = logging.getLogger(__name__)
 
 #: Further failures of the engine are only counted: a flood of them must not become a flood of logs.
 FAILURES_LOGGED = 10
-
-
-def cache_folder() -> Path:
-    """Where compiled packs are kept: ``$XDG_CACHE_HOME/upstander``, or ``~/.cache/upstander``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upstander"
 
 
 class Configuration(msgspec.Struct, frozen=True, gc=False):
@@ -143,13 +137,14 @@ def _load(sources: tuple[tuple[str, str], ...]) -> packs.PackSet:
 
 @functools.lru_cache(maxsize=4)
 def _load_policy(source: tuple[str, str], presets: tuple[str, ...]) -> RulePolicy:
-    tables = read_policy(*(source if source[1] else bundled_policy()))
+    # What ships was checked when it was made: a test reads it with every check.
+    tables = read_policy(*source) if source[1] else read_policy(*bundled_policy(), known=True)
     return RulePolicy(tables, strictest(preset_files.chosen(preset_files.shipped(), presets)) if presets else None)
 
 
 @functools.lru_cache(maxsize=2)
 def _load_model(data: bytes) -> tier.ParaphraseModel:
-    return tier.ParaphraseModel(data, embedding.bundled(), sentences.bundled())
+    return tier.ParaphraseModel(data, embedding.bundled(), sentences.bundled(), cache_folder())
 
 
 class Runtime:

@@ -12,6 +12,7 @@ import msgspec
 
 from upstander.adapters.base import Capability
 from upstander.policy.coverage import Declared
+from upstander.reports.settings import NcaSettings, NcmecSettings, ReporterSettings, ReportSettings
 from upstander.watch.settings import KeepSettings, WatchSettings
 
 Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
@@ -118,7 +119,9 @@ class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Cases. ``enabled``: the service opens a case and seals evidence when a decision reaches ``level`` (the vault must
     have been made). Minutes: how long a claim holds (``lease_minutes``), until a case should have been looked at
     (``first_look_minutes``), until an escalation must be approved or refused (``approval_minutes``) and then filed
-    (``filing_minutes``); a case that is late raises an alarm."""
+    (``filing_minutes``); a case that is late raises an alarm. Days: a closed case is erased ``keep_days`` after it was
+    closed, a filed one ``keep_filed_days`` after it was filed, and neither while evidence of it is kept; filing keeps
+    its evidence for ``keep_filed_days``, too (or as long as a preset asks for, if that is longer)."""
 
     enabled: bool = False
     level: Annotated[str, msgspec.Meta(pattern="^(concern|urgent|emergency)$")] = "urgent"
@@ -126,6 +129,55 @@ class CaseSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     first_look_minutes: Positive = 5
     approval_minutes: Positive = 60
     filing_minutes: Positive = 240
+    keep_days: Positive = 180
+    keep_filed_days: Positive = 365
+
+
+class CareSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Looking after moderators. Words (and pictures) stay veiled until asked for; each unveiling counts. After
+    ``break_after`` without a pause of ``break_minutes`` there is a break of that length; beyond ``budget`` within
+    ``shift_hours`` a second person has to allow it. What was unveiled is veiled again after ``veil_minutes``.
+    ``second_share``: the share of closed cases that somebody else judges too, without being told the first verdict."""
+
+    budget: Positive = 60
+    shift_hours: Positive = 8
+    break_after: Positive = 15
+    break_minutes: Positive = 10
+    veil_minutes: Positive = 15
+    second_share: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.1
+
+
+class CaptureSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Captures. ``enabled``: the service keeps fingerprints of `frame` events for ``keep_days`` after a broadcast and
+    matches them against the banks. A rebroadcast needs ``frames`` distinct frames that agree over ``seconds``. A frame
+    that ``common_broadcasts`` different broadcasts showed is common and ignored; a bank's entry that matches more than
+    ``quarantine`` places within two hours is quarantined. One caller may ask the banks ``queries_per_minute``."""
+
+    enabled: bool = False
+    keep_days: Positive = 90
+    frames: Annotated[int, msgspec.Meta(ge=2, le=100)] = 3
+    seconds: Annotated[float, msgspec.Meta(ge=0.5, le=60)] = 2.0
+    common_broadcasts: Annotated[int, msgspec.Meta(ge=2)] = 5
+    quarantine: Positive = 50
+    queries_per_minute: Positive = 6_000
+
+
+class ExchangeSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """An exchange that a bank is fetched from. ``kind`` is ``ncmec`` (``user``, ``secret_file`` with the password),
+    ``stopncii`` (``secret_file``: two lines, the subscription key and the function key), ``tat`` (Tech Against
+    Terrorism: ``user``, password), ``arachnid`` (Shield, which is only asked: ``user``, password) or ``list`` (a file
+    behind an address: ``columns`` says which column holds which kind of value, ``secret_file`` the whole
+    ``Authorization`` header, if one is needed). ``url``: where; empty: the real server. ``reason``: the GUID that
+    disputes sent to NCMEC give as theirs, where there are several."""
+
+    name: Annotated[str, msgspec.Meta(pattern="^[a-z0-9_-]{1,64}$")]
+    kind: Annotated[str, msgspec.Meta(pattern="^(ncmec|stopncii|tat|arachnid|list)$")]
+    bank: str = ""
+    url: Annotated[str, msgspec.Meta(pattern="^(https?://.+)?$")] = ""
+    user: str = ""
+    secret_file: str = ""
+    columns: dict[str, str] = {}
+    reason: str = ""
 
 
 class ProviderSettings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -169,9 +221,13 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     presets: PresetSettings = PresetSettings()
     vault: VaultSettings = VaultSettings()
     cases: CaseSettings = CaseSettings()
+    reports: ReportSettings = ReportSettings()
+    care: CareSettings = CareSettings()
+    captures: CaptureSettings = CaptureSettings()
     console: ConsoleSettings = ConsoleSettings()
     watch: WatchSettings = WatchSettings()
     adapters: tuple[AdapterSettings, ...] = ()
+    exchanges: tuple[ExchangeSettings, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -197,6 +253,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     def audit_path(self) -> Path:
         """The file of the ledger of what people looked at and did."""
         return self.folder / "audit.sqlite3"
+
+    @property
+    def care_path(self) -> Path:
+        """The file of what people unveiled, and of second reviews."""
+        return self.folder / "care.sqlite3"
 
     @property
     def snapshots_path(self) -> Path:
@@ -229,6 +290,9 @@ def load(path: Path | None) -> Settings:
     adapters = tuple(
         msgspec.structs.replace(adapter, secret_file=str(base / adapter.secret_file)) for adapter in settings.adapters
     )
+    exchanges = tuple(
+        msgspec.structs.replace(one, secret_file=_beside(base, one.secret_file)) for one in settings.exchanges
+    )
     packs = str(base / settings.packs) if settings.packs else ""
     policy = str(base / settings.policy) if settings.policy else ""
     vault = msgspec.structs.replace(
@@ -238,10 +302,13 @@ def load(path: Path | None) -> Settings:
     provider = msgspec.structs.replace(provider, secret_file=_beside(base, provider.secret_file))
     _check_provider(path, settings.console)
     console = msgspec.structs.replace(settings.console, provider=provider)
+    ncmec = settings.reports.ncmec
+    ncmec = msgspec.structs.replace(ncmec, password_file=_beside(base, ncmec.password_file))
+    reports = msgspec.structs.replace(settings.reports, ncmec=ncmec)
     watch = msgspec.structs.replace(settings.watch, speech_model=_beside(base, settings.watch.speech_model))
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        watch=watch, adapters=adapters,
+        adapters=adapters, exchanges=exchanges, reports=reports, watch=watch,
     )  # fmt: skip
 
 
@@ -302,11 +369,15 @@ def _explain(message: str, tree: dict[str, Any]) -> str:
         "nudge": NudgeSettings,
     }
     section |= {"presets": PresetSettings, "presets.platform": Declared, "vault": VaultSettings, "cases": CaseSettings}
+    section |= {"care": CareSettings, "captures": CaptureSettings}
     section |= {"console": ConsoleSettings, "console.provider": ProviderSettings}
+    section |= {"reports": ReportSettings, "reports.reporter": ReporterSettings}
+    section |= {"reports.ncmec": NcmecSettings, "reports.nca": NcaSettings}
     section |= {"watch": WatchSettings}
     if where.startswith("watch.keep"):
         section[where] = KeepSettings
     kind: Any = AdapterSettings if where.startswith("adapters") else section.get(where, Settings)
+    kind = ExchangeSettings if where.startswith("exchanges") else kind
     near = difflib.get_close_matches(name, kind.__struct_fields__, 1)
     hint = f"Did you mean `{near[0]}`?" if near else f"Known: {', '.join(kind.__struct_fields__)}."
     return f"unknown key `{name}`{f' in [{where}]' if where else ''}. {hint}"

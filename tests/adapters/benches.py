@@ -42,7 +42,7 @@ class WebhookBench:
     """A platform that keeps what it is told: a switch for each thing that can be done and undone, and a list."""
 
     broadcast, viewer, http, undoes = "b1", "v1", True, True
-    limit_s = 2.0
+    limit_s = 6.0
 
     def __init__(self, receiver: Receiver) -> None:
         self.receiver = receiver
@@ -82,7 +82,7 @@ class NginxBench:
     """nginx's control interface, as far as dropping goes, with one publisher who always comes back."""
 
     broadcast, viewer, http, undoes = "b1", "v1", True, False
-    limit_s = 4.0
+    limit_s = 8.0
     secrets = ("the secret of the callbacks",)
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class MatrixBench:
     """The homeserver in miniature."""
 
     viewer, http, undoes = VIEWER, True, True
-    limit_s = 2.0
+    limit_s = 6.0
     secrets = (TOKEN,)
 
     def __init__(self, homeserver: Homeserver) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support import UPSTANDER
 from upstander.adapters.base import Capability
-from upstander.cli.policy_coverage import capabilities_of
+from upstander.gateway.coverage import capabilities_of
 from upstander.policy import presets
 from upstander.settings import AdapterSettings
 

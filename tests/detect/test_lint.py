@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from upstander.detect import backtracking, expressions, lint, packs, probe
+from upstander.detect.cache import cache_folder
 from upstander.detect.packs import PackError
-from upstander.runtime import cache_folder
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 HEAD = """\

@@ -7,11 +7,11 @@ from collections import defaultdict
 import pytest
 
 from upstander.detect import packs
+from upstander.detect.cache import cache_folder
 from upstander.detect.matcher import Hit, Matcher
 from upstander.detect.normalise import views
 from upstander.detect.packs import PackError, Pattern
 from upstander.model.vocabulary import Tactic
-from upstander.runtime import cache_folder
 
 #: Exposures that the host's own words show; the others come from the broadcast's numbers, not from a pack.
 TEXT_EXPOSURES = (

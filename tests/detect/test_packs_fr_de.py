@@ -7,11 +7,11 @@ from collections import defaultdict
 import pytest
 
 from upstander.detect import packs
+from upstander.detect.cache import cache_folder
 from upstander.detect.matcher import Matcher
 from upstander.detect.normalise import views
 from upstander.detect.packs import Pattern
 from upstander.model.vocabulary import Exposure, Tactic
-from upstander.runtime import cache_folder
 
 LANGUAGES = ("de", "fr")
 TACTICS = tuple(str(tactic) for tactic in Tactic)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from upstander import runtime
 from upstander.detect import classifier, embedding, examples, packs, paraphrase
+from upstander.detect.cache import cache_folder
 from upstander.detect.text import SETTLED, TextDetector
 from upstander.learn import train
 from upstander.learn.augment import variants
@@ -49,8 +51,8 @@ def test_one_text_at_a_time_or_many_gives_the_same_vectors() -> None:
 
 def test_a_line_of_no_known_pattern_is_seen_with_its_nearest_example(model: paraphrase.ParaphraseModel) -> None:
     """Examples that no pattern fires on: the tier must add something to what the patterns see."""
-    detector = TextDetector(packs.load(packs.bundled()), runtime.cache_folder(), model)
-    alone = TextDetector(packs.load(packs.bundled()), runtime.cache_folder())
+    detector = TextDetector(packs.load(packs.bundled()), cache_folder(), model)
+    alone = TextDetector(packs.load(packs.bundled()), cache_folder())
     missed = [e for e in examples.of_rows() if e.shows and e.language == "en" and not alone.viewer(e.text, "h")]
     seen = [e for e in missed if any(s.label == e.tactic for s in detector.viewer(e.text, "h"))]
     assert seen or not missed
@@ -62,7 +64,7 @@ def test_a_line_of_no_known_pattern_is_seen_with_its_nearest_example(model: para
 
 
 def test_no_second_thought_where_a_pattern_is_sure(model: paraphrase.ParaphraseModel) -> None:
-    detector = TextDetector(packs.load(packs.bundled()), runtime.cache_folder(), model)
+    detector = TextDetector(packs.load(packs.bundled()), cache_folder(), model)
     sure = [p for p in detector.packs.patterns if p.language == "en" and p.strength >= SETTLED and p.who == "viewer"]
     for pattern in sure[:10]:
         assert max(signal.strength for signal in detector.viewer(pattern.fires[0], "h")) >= SETTLED
@@ -116,3 +118,14 @@ def test_variants_are_seeded_and_differ_from_the_line() -> None:
     assert made == variants("are you home with your parents", 3, random.Random(1))
     assert len(set(made)) == len(made) > 0
     assert "are you home with your parents" not in made
+
+
+def test_vectors_from_the_cache_are_those_that_are_made(tmp_path: Path) -> None:
+    embedder, texts = embedding.bundled(), ["add me on the other app", "", "nice drawing"]
+    made = embedder.many(texts)
+    for _ in range(2):
+        assert (embedder.many_kept(texts, tmp_path) == made).all()
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-1] + b"\x55")
+    assert (embedder.many_kept(texts, tmp_path) == made).all(), "a damaged file was believed"
+    assert (embedder.many_kept(texts[:2], tmp_path) == made[:2]).all()

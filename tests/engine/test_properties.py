@@ -121,7 +121,9 @@ def test_exposures_alone_never_alert(events: list[AnyEvent]) -> None:
     for e in events:
         known = watcher.state.broadcasts.get(e.broadcast)
         by_host = getattr(e, "actor", None) == (known.host if known else None)
-        if type(e).__name__ in ("Invite", "UserReport", "Gift", "Speech") or (hasattr(e, "text") and not by_host):
+        if type(e).__name__ in ("Invite", "UserReport", "Gift", "Speech", "CaptureSeen") or (
+            hasattr(e, "text") and not by_host
+        ):
             continue  # only exposures are left: joins, frames, what the host says of themselves in comments
         decision = watcher.observe(e)
         assert decision is None or decision.level == "clear"

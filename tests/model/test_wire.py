@@ -132,5 +132,5 @@ def test_any_json_gives_an_event_or_an_error(value: object) -> None:
 
 
 def test_the_wire_has_exactly_the_types_of_the_design() -> None:
-    assert len(EVENT_TYPES) == len(TYPE_NAMES) == 13
+    assert len(EVENT_TYPES) == len(TYPE_NAMES) == 14
     assert TYPE_NAMES[0] == "broadcast_started"

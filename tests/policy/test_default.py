@@ -10,6 +10,8 @@ from upstander.engine.assessment import Assessment
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import HUMAN_ONLY, REVERSE, AgeBand, Intervention, Level, Tactic
 from upstander.policy import judge
+from upstander.policy.judge import bundled_source
+from upstander.policy.reader import read
 
 POLICY = judge.bundled()
 TABLES = POLICY.tables
@@ -107,3 +109,9 @@ def test_a_voice_is_not_muted() -> None:
     judged = POLICY.judge(assess(kind="speech", actor="\0voice", belief=20.0, evidence=evidence))
     assert judged.level is Level.URGENT
     assert "mute_viewer" not in {a.do for a in judged.interventions}
+
+
+def test_the_policy_that_ships_passes_every_check_though_it_is_read_without_them() -> None:
+    source = bundled_source()
+    assert read(*source) == read(*source, known=True)
+    assert read(*source)[1] == []

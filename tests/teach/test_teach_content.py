@@ -162,12 +162,29 @@ def test_there_are_scripts_for_every_band_of_lessons_and_two_benign_ones() -> No
 
 def test_a_figure_past_its_review_is_refused_and_says_what_to_do() -> None:
     figures = statistics.read_statistics()
-    with pytest.raises(TeachError, match=r"was to be reviewed by 2027-11-23.*Check it against its source"):
-        statistics.quotable(figures, "iwf-2018-home", "en", date(2027, 11, 24))
+    with pytest.raises(TeachError, match=r"was to be reviewed by 2027-11-25.*Check it against its source"):
+        statistics.quotable(figures, "iwf-2018-home", "en", date(2027, 11, 26))
     with pytest.raises(TeachError, match="has no figure"):
         statistics.quotable(figures, "invented", "en", TODAY)
     with pytest.raises(TeachError, match="is not said in 'fr'"):
         statistics.quotable(figures, "iwf-2018-home", "fr", TODAY)
+
+
+@pytest.mark.parametrize(
+    ("study", "figure", "says"),
+    [
+        ("iwf-1999", "age_13", "there is no study 'iwf-1999'"),
+        ("iwf-2018", "age_99", "has no percentage 'age_99'"),
+        ("iwf-2018", "youngest", "has no percentage 'youngest'"),
+        ("iwf-2018", "girls_secondary", "is quoted second-hand"),
+        ("iwf-2018", "image_hosts", "is quoted second-hand"),
+    ],
+)
+def test_a_figure_that_no_study_bears_out_is_refused(tmp_path: Path, study: str, figure: str, says: str) -> None:
+    path = tmp_path / "statistics.yaml"
+    path.write_text(f"- {{id: one, study: {study}, figure: {figure}, text: {{en: a}}, limits: {{en: b}}}}\n")
+    with pytest.raises(TeachError, match=says):
+        statistics.read_statistics(path)
 
 
 def test_a_figure_whose_text_says_another_value_is_found() -> None:

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from docx import Document as open_docx
@@ -42,7 +43,7 @@ def test_every_lesson_goes_out_in_every_format_without_a_fault(key: tuple[str, s
         assert faults_of(made(form, name=key[1], language=key[0]), SCHEMAS) == [], form
 
 
-@pytest.mark.parametrize("form", ["docx", "pptx", "scorm", "xapi", "pdf", "cards"])
+@pytest.mark.parametrize("form", ["docx", "pptx", "scorm", "xapi", "cartridge", "pdf", "cards"])
 def test_the_same_lesson_gives_the_same_file(form: str) -> None:
     first, second = made(form), made(form)
     if form in ("docx", "pptx"):
@@ -172,6 +173,35 @@ def test_the_schema_of_scorm_finds_what_it_forbids() -> None:
     assert faults_of(wrong) == []
     assert any("identifier" in fault for fault in faults_of(wrong, SCHEMAS))
     assert any("all must lie there" in fault for fault in faults_of(made("scorm"), SCHEMAS.parent))
+
+
+QUIZ_FILE = "quiz/assessment.xml"
+BROKEN_CARTRIDGE = [
+    (swap(MANIFEST, b"1.1.0</schemaversion>", b"2.0</schemaversion>"), "schemaversion"),
+    (swap(MANIFEST, b'identifierref="quiz"', b'identifierref="none"'), "names a resource that is not there"),
+    (swap(MANIFEST, b'href="lesson/index.html">', b'href="lesson/none.html">'), "opened at a file"),
+    (swap(QUIZ_FILE, b'ident="option1"', b'ident="optionx"'), "no one right answer"),
+    (swap(QUIZ_FILE, b"</questestinterop>", b""), "not well-formed"),
+    (lambda files: files.pop(QUIZ_FILE), "not in the package"),
+    (lambda files: files.update({"extra.js": b""}), "not in imsmanifest.xml"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BROKEN_CARTRIDGE, ids=[each[1] for each in BROKEN_CARTRIDGE])
+def test_a_broken_cartridge_is_found_and_said_why(change: Callable[[dict[str, bytes]], None], message: str) -> None:
+    assert any(message in fault for fault in faults_of(changed(made("cartridge"), change)))
+
+
+def test_a_cartridge_asks_what_the_lesson_asks_and_knows_the_answers() -> None:
+    with zipfile.ZipFile(BytesIO(made("cartridge", language="es"))) as opened:
+        root = ElementTree.fromstring(opened.read(QUIZ_FILE))
+    ns = {"q": "http://www.imsglobal.org/xsd/ims_qtiasiv1p2"}
+    found = []
+    for item in root.iterfind(".//q:item", ns):
+        texts = [text.text for text in item.iterfind(".//q:mattext", ns)]
+        labels = [label.get("ident") for label in item.iterfind(".//q:response_label", ns)]
+        found.append((texts[0], tuple(texts[1:]), labels.index(item.findtext(".//q:varequal", namespaces=ns)) + 1))
+    assert found == [(each.ask, each.options, each.answer) for each in lesson(language="es").front.questions]
 
 
 def test_what_is_no_package_is_refused() -> None:

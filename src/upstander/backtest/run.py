@@ -37,11 +37,12 @@ class BacktestError(RuntimeError):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A journal (up to the entry ``end``) or a wire file (up to the byte ``end``)."""
+    """A journal (the entries after ``begin``, up to ``end``) or a wire file (up to the byte ``end``)."""
 
     path: str
     journal: bool
     end: int
+    begin: int = 0
 
 
 class Totals(msgspec.Struct):
@@ -245,7 +246,7 @@ class _Reading:
         connection = store.connect(Path(one.path), readonly=True)
         try:
             where = "seq <= ? AND kind IN ('event', 'order')"
-            for placed in store.read(connection, 0, where, (one.end,)):
+            for placed in store.read(connection, one.begin, where, (one.end,)):
                 entry = placed.entry
                 self._place = placed.seq
                 if entry.kind is Kind.ORDER:

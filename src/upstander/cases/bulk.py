@@ -12,6 +12,7 @@ from upstander.cases.desk import Desk, now_ms
 from upstander.cases.model import MACHINE, Case, CaseError, Step
 from upstander.cases.states import BULK, Act, State
 from upstander.cases.store import FIELDS
+from upstander.model.vocabulary import Tactic
 
 MAX_CASES = 500
 
@@ -25,6 +26,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
     until: int = 0
     outcome: str = ""
+    tactics: tuple[Tactic, ...] = ()
 
 
 class Effect(msgspec.Struct, frozen=True):
@@ -116,6 +118,7 @@ def apply(desk: Desk, plan: Plan, token: str, now: int = 0) -> Batch:
                     plan.why,
                     until=plan.until,
                     outcome=plan.outcome,
+                    tactics=plan.tactics,
                     batch=identifier,
                     now=at,
                 )
@@ -123,6 +126,15 @@ def apply(desk: Desk, plan: Plan, token: str, now: int = 0) -> Batch:
         batch = Batch(identifier, plan.act, plan.by, at, tuple(done))
         _save(desk, batch)
         return batch
+
+
+def find(desk: Desk, identifier: str) -> Batch:
+    """What was done, by its id. Raises ``CaseError`` when there is no such."""
+    with desk.lock:
+        row = desk.store.connection.execute("SELECT body FROM batches WHERE id = ?", (identifier,)).fetchone()
+    if row is None:
+        raise CaseError(f"the bulk action {identifier!r} is not known. Its id is printed when it is done.")
+    return msgspec.json.decode(row[0], type=Batch)
 
 
 def undo(desk: Desk, identifier: str, by: str, why: str, now: int = 0) -> Undone:

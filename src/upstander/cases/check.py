@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from upstander.cases.model import GENESIS, Step, decode_step, subject_of
+from upstander.cases.states import Act
 from upstander.cases.store import Store, fields, link
 
 #: What the anchors in the vault's ledger are called.
@@ -69,7 +70,9 @@ def _steps(store: Store, result: Checked, known: dict[int, str]) -> dict[str, di
             result.anchors += 1
             if known[seq] != previous:
                 result.findings.append(f"step {seq:,}: is not the one that the vault's ledger names: it was rewritten")
-        if step.case and step.after:
+        if step.act == Act.ERASE:
+            rows.pop(step.case, None)
+        elif step.case and step.after:
             rows.setdefault(step.case, {}).update(step.after)
     result.head = previous
     return rows

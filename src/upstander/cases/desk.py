@@ -122,7 +122,7 @@ class Desk:
             belief=found.belief,
             opened_at=at,
             updated_at=at,
-            version=1,
+            version=self.store.last_version(identifier) + 1,
             decisions=1,
             sealed_to=0,
             due_at=at + self.settings.first_look_minutes * MINUTE_MS,
@@ -241,6 +241,17 @@ class Desk:
                 self._by_machine(case, Act.ALARM, f"it waits too long for {waits.get(case.state, 'somebody')}", at)
             rows = self.store.connection.execute("SELECT case_id, seq FROM steps WHERE seq > ?", (begun,)).fetchall()
         return [step for name, seq in rows for step in self.store.history(name) if step.seq == seq]
+
+    def raise_alarm(self, identifier: str, why: str, now: int = 0) -> bool:
+        """Bring a case to the front of the queue because something about it needs a person. Whether it was done: a case
+        that somebody holds, that alarms already or has left the queue stays as it is."""
+        at = now or now_ms()
+        with self.lock, self.store.transaction():
+            case = self.store.get(identifier)
+            if case is None or case.alarm or case.state not in TABLE[Act.ALARM]:
+                return False
+            self._by_machine(case, Act.ALARM, why, at)
+            return True
 
     def _by_machine(self, case: Case, act: Act, why: str, at: int) -> Case:
         state = TABLE[act][case.state]

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from upstander.cases import evidence
+from upstander.cases import evidence, retention
 from upstander.cases.check import ANCHOR
 from upstander.cases.desk import Desk, now_ms
 from upstander.cases.model import Case, CaseError, Found
@@ -40,6 +40,7 @@ POSITION = "journal"
 STRIDE = 20_000
 POLL_S = 0.5
 SWEEP_S = 5.0
+ERASE_S = 3_600.0
 _TRIES_S = 5.0
 #: Passes a verdict on to the journal; true when it is there.
 Deliver = Callable[[str, bytes], Awaitable[bool]]
@@ -185,7 +186,11 @@ def _earlier(decision: Decision) -> set[str]:
 
 async def deliver_verdicts(desk: Desk, deliver: Deliver) -> int:
     """Pass on verdicts that wait, in order; how many went. One that fails waits on, and those behind it."""
-    sql = "SELECT id, platform, body FROM outgoing WHERE sent = 0 ORDER BY id LIMIT 100"
+    # By time: ids end in a version, and as text 12 comes before 9. The last verdict is the one that counts.
+    sql = (
+        "SELECT id, platform, body FROM outgoing WHERE sent = 0 "
+        "ORDER BY json_extract(CAST(body AS TEXT), '$.at'), length(id), id LIMIT 100"
+    )
     sent = 0
     for name, platform, body in desk.store.connection.execute(sql).fetchall():
         if not await deliver(platform, body):
@@ -217,15 +222,20 @@ async def _follow(settings: Settings, deliver: Deliver) -> None:
     try:
         vault = await _in_thread(lambda _: opening.open_vault(settings))
         follower = Follower(settings, desk, vault)
-        swept = stamped = 0.0
+        swept = stamped = erased = 0.0
         while True:
             await _in_thread(follower.catch_up)
             if time.monotonic() - swept >= SWEEP_S:
                 for step in await _in_thread(lambda _: desk.sweep()):
                     if step.act == Act.ALARM:
                         log.warning("case %s: %s", step.case, step.why)
+                await _in_thread(lambda _: retention.extend(desk, vault, settings))
                 await _in_thread(lambda _: follower.anchor())
                 swept = time.monotonic()
+            if time.monotonic() - erased >= ERASE_S:
+                erased = time.monotonic()
+                for name in await _in_thread(lambda _: retention.erase_due(desk, settings, vault)):
+                    log.info("case %s was erased: its time to be kept is over", name)
             if settings.vault.timestamp_url and time.monotonic() - stamped >= settings.vault.timestamp_minutes * 60:
                 stamped = time.monotonic()
                 await _in_thread(lambda _: _stamp(settings, vault))

@@ -23,7 +23,8 @@ class State(StrEnum):
 
 
 class Act(StrEnum):
-    """What is done to a case, by a person or (``decide``, ``lapse``, ``return``, ``alarm``) by the machine."""
+    """What is done to a case, by a person or (``decide``, ``lapse``, ``return``, ``alarm``,
+    ``erase``) by the machine."""
 
     DECIDE = "decide"
     ASK = "ask"
@@ -45,6 +46,7 @@ class Act(StrEnum):
     REOPEN = "reopen"
     ALARM = "alarm"
     UNDO = "undo"
+    ERASE = "erase"
 
 
 #: States in which a case is in the queue.

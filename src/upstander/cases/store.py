@@ -62,7 +62,7 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)  # its side files (-wal, -shm) get the same mode
             self.connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-            for pragma in ("busy_timeout = 10000", "journal_mode = WAL", "synchronous = FULL"):
+            for pragma in ("busy_timeout = 10000", "journal_mode = WAL", "synchronous = FULL", "secure_delete = ON"):
                 self.connection.execute(f"PRAGMA {pragma}")
             with self.transaction():
                 version = self.connection.execute("PRAGMA user_version").fetchone()[0]
@@ -180,6 +180,12 @@ class Store:
         if after is not None and after != before:
             self.put(after)
         return step
+
+    def last_version(self, case: str) -> int:
+        """The version that a case had at its last step (0: there was none): one that was erased goes on counting."""
+        sql = "SELECT body FROM steps WHERE case_id = ? ORDER BY seq DESC LIMIT 1"
+        row = self.connection.execute(sql, (case,)).fetchone()
+        return decode_step(row[0]).version if row else 0
 
     def history(self, case: str) -> list[Step]:
         """Every step of a case, in order."""

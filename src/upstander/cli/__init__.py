@@ -32,6 +32,13 @@ _COMMANDS = {
     "outbox": "look at interventions on their way to the platform",
     "order": "pause, resume, end, mute, release: in a person's name",
     "cases": "take up cases: claim, note, snooze, escalate, approve, close",
+    "report": "report a case to a hotline: draft, approve, file, follow, hand over",
+    "fake-hotline": "a stand-in for the CyberTipline, for tests",
+    "bank": "banks of fingerprints: import, export, vote, withdraw",
+    "exchange": "fetch banks from those who share them, send votes back",
+    "match": "match files against the banks",
+    "trace": "name the broadcast that a recording was taken from",
+    "sightings": "where captures were seen, how they spread",
     "vault": "sealed evidence: list, show, hold, export, verify, delete",
 }
 
@@ -43,7 +50,7 @@ class _Lazy(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"upstander.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"upstander.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -41,6 +41,7 @@ _COMMANDS = {
     "bulk": ("cases_more", "one act on many cases, with a preview"),
     "undo": ("cases_more", "take a bulk action back"),
     "follow": ("cases_more", "open cases and seal evidence from the journal, once"),
+    "erase": ("cases_more", "erase cases whose time is over"),
     "verify": ("cases_more", "check the history, the cases and their anchors"),
 }
 

@@ -1,4 +1,4 @@
-"""``upstander cases open|bulk|undo|follow|verify``."""
+"""``upstander cases open|bulk|undo|follow|erase|verify``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from upstander.cases import bulk
+from upstander.cases import bulk, retention
 from upstander.cases.check import Checked, check
 from upstander.cases.desk import OUTCOMES, now_ms
 from upstander.cases.follow import Follower
@@ -152,6 +152,7 @@ def follow_command(config: Path | None, data: str | None, as_json: bool) -> None
         follower = Follower(settings, desk, vault)
         try:
             taken, late = follower.catch_up(), desk.sweep()
+            retention.extend(desk, vault, settings)
             follower.anchor()
         finally:
             follower.close()
@@ -163,6 +164,32 @@ def follow_command(config: Path | None, data: str | None, as_json: bool) -> None
     click.echo(f"{taken:,} decisions led to cases; {len(late):,} cases were late, {len(alarms):,} of them alarming")
     for case in alarms:
         click.echo(f"ALARM  case {case} waits too long")
+
+
+@click.command("erase")
+@config_option
+@click.option("--dry-run", "dry", is_flag=True, help="Only say which cases would be erased.")
+@json_option
+def erase_command(config: Path | None, data: str | None, dry: bool, as_json: bool) -> None:
+    """Erase closed and filed cases whose time is over (`keep_days`, `keep_filed_days` under [cases]).
+
+    Not while evidence of them is kept: run `upstander vault expire` first. A running service does this every hour.
+    """
+    settings = settings_of(config, data)
+    with desk_of(config, data) as desk:
+        vault = _vault(settings)
+        try:
+            found = [case.id for case in retention.due(desk, settings, vault)] if dry else []
+            found = found if dry else retention.erase_due(desk, settings, vault)
+        finally:
+            if vault is not None:
+                vault.close()
+    if as_json:
+        print_json({"erased": [] if dry else found, "due": found})
+        return
+    for name in found:
+        click.echo(name)
+    click.echo(f"{len(found):,} cases {'would be' if dry else 'were'} erased")
 
 
 @click.command("verify")

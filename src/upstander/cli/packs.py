@@ -14,6 +14,7 @@ from rich.text import Text
 
 from upstander.cli.common import Mistake, clear_errors, print_json, settings_of
 from upstander.detect import lint, packs, trace
+from upstander.detect.cache import cache_folder
 from upstander.detect.excerpt import shown, underlined
 from upstander.detect.lint import Report
 from upstander.detect.normalise import Views, views
@@ -24,7 +25,6 @@ from upstander.detect.trace import Found
 from upstander.gateway.configuration import configuration_of
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import MEANING
-from upstander.runtime import cache_folder
 
 EXAMPLES = """
 \b

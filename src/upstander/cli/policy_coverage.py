@@ -11,21 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from upstander.adapters.base import NEAREST, Capability, nearest
-from upstander.adapters.matrix.adapter import CAPABILITIES as MATRIX
-from upstander.adapters.nginx_rtmp import NginxRtmpAdapter
-from upstander.adapters.xmpp import CAPABILITIES as XMPP
 from upstander.cli.common import Mistake, clear_errors, config_option, print_json, settings_of
 from upstander.gateway.configuration import configuration_of
-from upstander.model.events import BroadcastStarted, UserReport
-from upstander.model.vocabulary import AgeBand, AgeSource, Intervention
+from upstander.gateway.coverage import running_of
 from upstander.policy import coverage as rules
 from upstander.policy import presets
-from upstander.policy.coverage import Finding, Result, Running
+from upstander.policy.coverage import Finding, Result
 from upstander.policy.effective import strictest
 from upstander.policy.presets import Preset, PresetError, Status
-from upstander.runtime import Runtime
-from upstander.settings import AdapterSettings, Settings
 
 EXAMPLES = """
 \b
@@ -35,10 +28,6 @@ Examples:
   upstander policy coverage --status in_force --strict
   upstander policy coverage --config upstander.toml --json
 """
-#: What adapters of these kinds can do; ``capabilities`` in their settings only takes something away.
-_BUILT_IN = {"nginx_rtmp": NginxRtmpAdapter.capabilities, "matrix": MATRIX, "xmpp": XMPP}
-#: Any time will do: what is asked for when a broadcast begins does not depend on it.
-_AT = 1_770_000_000_000
 _WORDS = {
     Result.MET: ("met", "green"),
     Result.PARTLY: ("partly", "yellow"),
@@ -77,7 +66,7 @@ def coverage(
             chosen = presets.chosen(shipped, asked) if asked else shipped
         except PresetError as error:
             raise Mistake(str(error)) from None
-        findings = rules.coverage(chosen, running_of(settings))
+        findings = rules.coverage(chosen, running_of(settings, configuration_of(settings)))
     shown = [finding for finding in findings if status in (None, finding.status)]
     failing = [finding.row for finding in shown if finding.fails]
     if as_json:
@@ -89,66 +78,6 @@ def coverage(
             Console().print(Text(f"Not asked for: {left}", style="dim"))
     if strict and failing:
         raise click.exceptions.Exit(1)
-
-
-# -- what runs ---------------------------------------------------------------------------------------------------------
-
-
-def running_of(settings: Settings) -> Running:
-    """What these settings make run: the adapters' capabilities, and what the engine and the policy really ask for."""
-    able: dict[str, frozenset[Capability]] = {}
-    for adapter in settings.adapters:
-        able[adapter.platform] = able.get(adapter.platform, frozenset()) | capabilities_of(adapter)
-    runtime = Runtime(configuration_of(settings))
-    return Running(
-        capabilities={platform: frozenset(map(str, found)) for platform, found in able.items()},
-        serves={
-            platform: frozenset(str(name) for name in NEAREST if nearest(name, found) is not None)
-            for platform, found in able.items()
-        },
-        served_by={str(name): str(options[0][0]) for name, options in NEAREST.items() if options},
-        starts={band: _asked_at_start(runtime, band) for band in AgeBand},
-        report_calls=_report_calls(runtime),
-        kept_days=None,  # the journal is append-only, and nothing in this release deletes from it
-        declared=settings.presets.platform,
-    )
-
-
-def capabilities_of(adapter: AdapterSettings) -> frozenset[Capability]:
-    """What an adapter will be able to do, without its secret being read."""
-    listed = frozenset(adapter.capabilities)
-    if adapter.kind not in _BUILT_IN:
-        return listed
-    found = _BUILT_IN[adapter.kind] & (listed or _BUILT_IN[adapter.kind])
-    # The chat adapters call moderators to a place: without one there is nowhere to call them.
-    return found if adapter.moderators_room or adapter.moderators_jid else found - {Capability.CALL_MODERATOR}
-
-
-def _start(band: AgeBand) -> BroadcastStarted:
-    return BroadcastStarted(
-        id=f"start-{band}",
-        at=_AT,
-        broadcast=f"probe-{band}",
-        host="host",
-        host_age_band=band,
-        age_source=AgeSource.VERIFIED if band is not AgeBand.UNKNOWN else AgeSource.NONE,
-    )
-
-
-def _asked_at_start(runtime: Runtime, band: AgeBand) -> frozenset[str]:
-    decision = runtime.observe(f"probe-{band}", _start(band))
-    return frozenset(str(asked.do) for asked in decision.interventions) if decision else frozenset()
-
-
-def _report_calls(runtime: Runtime) -> bool:
-    """Whether one viewer's report of a child's broadcast as such, not of a viewer in it, calls a moderator."""
-    band = AgeBand.FROM_13_TO_15
-    runtime.observe("probe-report", _start(band))
-    report = UserReport(
-        id="report", at=_AT + 1_000, broadcast=f"probe-{band}", actor="viewer", subject="host", reason="imminent harm"
-    )
-    decision = runtime.observe("probe-report", report)
-    return decision is not None and any(asked.do is Intervention.CALL_MODERATOR for asked in decision.interventions)
 
 
 # -- showing -----------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ SUBCOMMANDS = {
     "export": ("study_export", "write codings or settled items (CSV, Parquet, JSON Lines)"),
     "check": ("study_check", "check a study against its codebook: row, field, reason"),
     "code": ("study_code", "code items with the keyboard, or settle disagreements"),
+    "desk": ("study_desk", "the same as a page, on this computer only"),
     "agree": ("study_agree", "how far coders agree, and whether that drifts"),
     "table": ("study_table", "one table, with intervals and small cells withheld"),
     "report": ("study_report", "all tables and figures as HTML, PDF and JSON"),

@@ -21,7 +21,7 @@ Examples:
 _COMMANDS = {
     "list": ("teach_lessons", "the lessons there are"),
     "show": ("teach_lessons", "read a lesson in the terminal"),
-    "export": ("teach_export", "a lesson as PDF, DOCX, PPTX, cards, SCORM or xAPI package"),
+    "export": ("teach_export", "a lesson as PDF, DOCX, PPTX, cards, SCORM, xAPI, Common Cartridge"),
     "validate": ("teach_export", "check packages and documents"),
     "newsletter": ("teach_export", "an item for parents or staff: e-mail, text, DOCX, posts"),
     "learning": ("teach_measure", "what a class learnt: before and after, by question"),

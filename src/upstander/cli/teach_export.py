@@ -13,8 +13,8 @@ from upstander.cli.teach_common import country_option, language_option, mistakes
 from upstander.teach import lessons as lesson_files
 
 HANDOUTS = ("teacher", "pupil", "parents", "disclosure")
-FORMATS = ("pdf", "docx", "pptx", "cards", "scorm", "xapi")
-_SUFFIX = {"cards": "pdf", "scorm": "zip", "xapi": "zip"}
+FORMATS = ("pdf", "docx", "pptx", "cards", "scorm", "xapi", "cartridge")
+_SUFFIX = {"cards": "pdf", "scorm": "zip", "xapi": "zip", "cartridge": "imscc"}
 
 
 @click.command("export")
@@ -30,7 +30,8 @@ _SUFFIX = {"cards": "pdf", "scorm": "zip", "xapi": "zip"}
 def export_command(
     lesson: str, form: str, handout: str, paper: str, language: str, country: str, out: Path | None
 ) -> None:
-    """Write a lesson as a file: PDF handouts, DOCX to change, PPTX slides, cards to cut, SCORM 1.2 or xAPI package."""
+    """Write a lesson as a file: PDF handouts, DOCX to change, PPTX slides, cards to cut, SCORM 1.2 or xAPI package,
+    Common Cartridge."""
     with mistakes():
         found = lesson_files.find(lesson_files.shipped(), lesson, language)
         data = render(found, form, handout, paper, country)
@@ -53,6 +54,10 @@ def render(lesson: lesson_files.Lesson, form: str, handout: str, paper: str, cou
         from upstander.teach.export import package
 
         return (package.as_scorm if form == "scorm" else package.as_xapi)(lesson, document, country)
+    if form == "cartridge":
+        from upstander.teach.export.cartridge import as_cartridge
+
+        return as_cartridge(lesson, document, country)
     if form == "cards":
         from upstander.teach.export.typeset import cards_as_pdf
 

@@ -57,7 +57,7 @@ async def set_up_password(visit: Visit) -> Response:
 
 
 async def _new_password(visit: Visit) -> str:
-    wanted, again = (visit.form.get(name, [""])[0] for name in ("new", "again"))
+    wanted, again = (visit.raw(name) for name in ("new", "again"))
     if wanted != again:
         raise PeopleError("the two passwords differ. Type the same one twice.")
     if await visit.console.hashing(check_password, visit.who.password, wanted):
@@ -95,12 +95,23 @@ def _account(visit: Visit, status: int = 200, error: str = "", done: str = "") -
         {"id": base64.urlsafe_b64encode(key.id).decode(), "label": key.label, "made_at": key.made_at}
         for key in console.people.passkeys(person.name)
     ]
+    sessions = console.sessions.of(person.name)
+    data = {
+        "name": person.name,
+        "roles": sorted(person.roles),
+        "platforms": sorted(person.platforms),
+        "sessions": [{"made_at": each.made_at, "source": each.source, "agent": each.agent} for each in sessions],
+        "passkeys": held,
+        "recovery_left": console.people.recovery_left(person.name),
+        "done": done,
+    }
     return visit.page(
         "account.html.j2",
         status,
+        data,
         error=error,
         done=done,
-        sessions=console.sessions.of(person.name),
+        sessions=sessions,
         current=visit.session.id,
         recovery_left=console.people.recovery_left(person.name),
         passkeys=held,
@@ -121,7 +132,7 @@ async def change_password(visit: Visit) -> Response:
     wait = console.door.wait_ms(person.name, visit.source, visit.token)
     if wait:
         return _account(visit, 429, f"Too many wrong passwords. Wait {-(-wait // 1000)} seconds.")
-    if not await console.hashing(check_password, person.password, visit.form.get("old", [""])[0]):
+    if not await console.hashing(check_password, person.password, visit.raw("old")):
         # The session counts as a known browser: nobody else's tries make it wait, and its own do.
         console.door.wrong(person.name, visit.source, visit.token)
         return _account(visit, 401, "The current password is not right.")
@@ -153,7 +164,7 @@ async def recovery_codes(visit: Visit) -> Response:
         return _account(visit, 401, why)
     made = codes.new_recovery(visit.console.people, visit.who.name)
     await visit.note(Act.OWN_RECOVERY)
-    return visit.page("recovery.html.j2", codes=made, go="/account")
+    return visit.page("recovery.html.j2", 200, {"codes": made}, codes=made, go="/account")
 
 
 async def end_sessions(visit: Visit) -> Response:

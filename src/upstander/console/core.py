@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from starlette.requests import HTTPConnection
 
+from upstander.care.store import Care
+from upstander.cases.desk import Desk
+from upstander.cases.follow import open_desk
 from upstander.gateway.intake import Unavailable
 from upstander.gateway.service import Service
 from upstander.journal.entries import Kind
@@ -20,7 +24,10 @@ from upstander.people.passkeys import Passkeys
 from upstander.people.provider import Provider
 from upstander.people.sessions import Sessions
 from upstander.people.store import People, now_ms
+from upstander.policy.coverage import Finding
 from upstander.settings import read_secret
+from upstander.vault.opening import open_vault
+from upstander.vault.vault import Vault
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -49,6 +56,13 @@ class Console:
         self.provider = Provider(provider, secret, settings.url) if provider.issuer else None
         #: secrets of second factors that are being set up, by session
         self.setting_up: dict[str, str] = {}
+        self.care = Care(service.settings.care_path, service.settings.care, clock)
+        self._desk: Desk | None = None
+        self._vault: Vault | None = None
+        self._opening = threading.Lock()
+        #: what presets ask for against what runs, by configuration; and one back-test at a time
+        self.coverage: dict[str, list[Finding]] = {}
+        self.testing = asyncio.Lock()
         self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
         self._anchored = 0
 
@@ -56,6 +70,25 @@ class Console:
         """Close the files."""
         self.people.close()
         self.audit.close()
+        self.care.close()
+        if self._desk is not None:
+            self._desk.store.close()
+        if self._vault is not None:
+            self._vault.close()
+
+    def desk(self) -> Desk:
+        """The cases, opened at their first use. Raises ``CaseError``."""
+        with self._opening:
+            if self._desk is None:
+                self._desk = open_desk(self.service.settings)
+            return self._desk
+
+    def vault(self) -> Vault:
+        """The evidence vault, opened at its first use. Raises ``VaultError`` when there is none, or no key to it."""
+        with self._opening:
+            if self._vault is None:
+                self._vault = open_vault(self.service.settings)
+            return self._vault
 
     async def note(self, *notes: Note) -> None:
         """Write into the ledger; it is durable when this returns."""

@@ -17,13 +17,14 @@ async def keys(visit: Visit) -> Response:
 
 def _page(visit: Visit, status: int = 200, error: str = "", made: str = "", done: str = "") -> Response:
     held = sorted(visit.console.service.keys.entries(), key=lambda key: (bool(key.revoked_at), -key.created_at))
-    return visit.page("keys.html.j2", status, error=error, done=done, made=made, keys=held, scopes=list(Scope))
+    data = {"keys": held, "made": made}
+    return visit.page("keys.html.j2", status, data, error=error, done=done, made=made, keys=held, scopes=list(Scope))
 
 
 async def make(visit: Visit) -> Response:
     """Make a key."""
     try:
-        scopes = [Scope(name) for name in visit.form.get("scope", [])]
+        scopes = [Scope(name) for name in visit.values("scope")]
         text, key = visit.console.service.keys.create(visit.text("platform"), scopes, visit.text("note")[:200])
     except (KeyStoreError, ValueError) as error:
         return _page(visit, 422, str(error)[:1].upper() + str(error)[1:])

@@ -16,7 +16,7 @@ from upstander.people.audit import Act, Checked
 SHOWN = 100
 ALERTS_MS = 7 * 24 * 3_600_000
 FIELDS = ("who", "what", "broadcast", "subject", "from", "to")
-ALERTS = (Act.ALERT_MANY, Act.ALERT_GUESSES)
+ALERTS = (Act.ALERT_MANY, Act.ALERT_CASES, Act.ALERT_GUESSES)
 
 
 async def search(visit: Visit) -> Response:
@@ -39,6 +39,7 @@ async def search(visit: Visit) -> Response:
     return visit.page(
         "ledger.html.j2",
         422 if error else 200,
+        {"entries": found[:SHOWN], "alerts": alerts, "older": older},
         error=error,
         asked=asked,
         acts=list(Act),
@@ -65,4 +66,4 @@ async def check(visit: Visit) -> Response:
         lambda: console.audit.check(anchors_in(console.service.settings.journal_path))
     )
     await visit.note(Act.AUDIT_CHECK, detail="whole" if result.ok else "; ".join(result.findings))
-    return visit.page("ledger-check.html.j2", checked=result)
+    return visit.page("ledger-check.html.j2", 200, result, checked=result)

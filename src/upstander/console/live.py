@@ -20,7 +20,7 @@ from upstander.people.audit import Act, Note
 from upstander.people.permissions import Permission
 
 #: The page is told of changes at most this often, and of nothing new at least every few seconds.
-TICK_S = 0.2
+TICK_S = 0.1
 QUIET_S = 2.0
 ROWS_SENT = 60
 
@@ -28,7 +28,11 @@ ROWS_SENT = 60
 async def page(visit: Visit) -> Response:
     """The live page; what it shows comes through ``updates``."""
     await visit.note(Act.WALL_VIEW)
-    return visit.page("live.html.j2", may_open=visit.who.may(Permission.BROADCAST_VIEW))
+    data = None
+    if visit.wants_json:
+        data = update(visit.console.service, visit.platforms)
+        await visit.console.note(*_newly_shown(visit.who.name, data, set()))
+    return visit.page("live.html.j2", 200, data, may_open=visit.who.may(Permission.BROADCAST_VIEW))
 
 
 async def updates(visit: Visit) -> Response:

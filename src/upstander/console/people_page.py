@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from starlette.responses import Response
 
@@ -22,7 +23,7 @@ async def people(visit: Visit) -> Response:
 
 def _page(visit: Visit, status: int = 200, error: str = "", done: str = "", password: str = "") -> Response:
     store = visit.console.people
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "person": person,
             "factor": "code" if person.totp else "provider" if person.subject else "not set up",
@@ -33,12 +34,22 @@ def _page(visit: Visit, status: int = 200, error: str = "", done: str = "", pass
     ]
     platforms = sorted(visit.console.service.intake.runtime.engines)
     values = {"rows": rows, "roles": PURPOSE, "platforms": platforms}
-    return visit.page("people.html.j2", status, error=error, done=done, password=password, **values)
+    told = [_told(row) for row in rows]
+    data = {"people": told, "done": done, "password": password}
+    return visit.page("people.html.j2", status, data, error=error, done=done, password=password, **values)
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    """An account as a program is told it: nothing that could sign anybody in."""
+    person: Person = row["person"]
+    named = {name: getattr(person, name) for name in ("name", "made_at", "disabled_at", "signed_in_at")}
+    held = {"roles": sorted(person.roles), "platforms": sorted(person.platforms)}
+    return named | held | {"factor": row["factor"], "passkeys": row["passkeys"]}
 
 
 def _roles(visit: Visit) -> list[Role]:
     try:
-        return [Role(name) for name in visit.form.get("role", [])]
+        return [Role(name) for name in visit.values("role")]
     except ValueError as error:
         raise PeopleError(f"{error}. The roles are: {', '.join(Role)}.") from None
 

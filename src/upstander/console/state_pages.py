@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import time
 from typing import Any
@@ -9,6 +10,10 @@ from typing import Any
 from starlette.responses import Response
 
 from upstander import __version__
+from upstander.care import reviews
+from upstander.cases import queue
+from upstander.cases.desk import Desk
+from upstander.console.cases_common import at_desk
 from upstander.console.web import Visit
 from upstander.model.vocabulary import Level
 from upstander.outbox import actions
@@ -16,6 +21,7 @@ from upstander.people.audit import Act
 
 #: Counts of broadcasts below this are not told: a small one may point at a child.
 SMALL = 5
+DAYS = 30
 _GIB = 1024**3
 
 
@@ -31,7 +37,40 @@ async def statistics(visit: Visit) -> Response:
                 counts[Level(broadcast.level)] += 1
         rows = [(level.word, _told(count)) for level, count in sorted(counts.items(), reverse=True)]
         tables.append({"platform": platform, "rows": rows, "events": f"{engine.state.observed:,}"})
-    return visit.page("statistics.html.j2", tables=tables, small=SMALL)
+    target, days, points = await at_desk(visit, _looks)
+    agreement = await asyncio.to_thread(reviews.agreement, visit.console.care)
+    data = {"tables": tables, "target_s": target, "days": days, "agreement": agreement}
+    return visit.page(
+        "statistics.html.j2",
+        200,
+        data,
+        tables=tables,
+        small=SMALL,
+        target_s=target,
+        days=days,
+        points=points,
+        agreement=agreement,
+        few=reviews.FEW,
+    )
+
+
+def _looks(desk: Desk) -> tuple[int, list[dict[str, Any]], str]:
+    """The service level, first looks day by day (the latest first), and the share in time as a line of 640 by 120."""
+    found = queue.service(desk, DAYS)
+    days: list[dict[str, Any]] = [
+        {
+            "day": day.day,
+            "looks": _told(day.looks),
+            "median_s": round(day.median_s, 1) if day.looks >= SMALL else None,
+            "p90_s": round(day.p90_s, 1) if day.looks >= SMALL else None,
+            "within": day.within if day.looks >= SMALL else None,
+        }
+        for day in found.days
+    ]
+    shown = [day["within"] for day in reversed(days) if day["within"] is not None]
+    step = 620 / max(1, len(shown) - 1)
+    points = " ".join(f"{10 + n * step:.1f},{110 - 100 * share:.1f}" for n, share in enumerate(shown))
+    return found.target_s, days, points if len(shown) > 1 else ""
 
 
 def _told(count: int) -> str:
@@ -41,7 +80,10 @@ def _told(count: int) -> str:
 async def health(visit: Visit) -> Response:
     """What an operator asks first: does it take events, is it fast, is there room, is anything stuck."""
     await visit.note(Act.HEALTH_VIEW)
-    return visit.page("health.html.j2", checks=_checks(visit), version=__version__)
+    checks = _checks(visit)
+    return visit.page(
+        "health.html.j2", 200, {"checks": checks, "version": __version__}, checks=checks, version=__version__
+    )
 
 
 def _checks(visit: Visit) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ A handler here gets a ``Visit``: the request is by then permitted, and a form's 
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
@@ -19,7 +20,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from upstander.console.core import Console, console_of, text_of
-from upstander.gateway.http import Refused, authorise, problem, read_body
+from upstander.gateway.http import Refused, authorise, json_response, problem, read_body
 from upstander.gateway.keys import Key
 from upstander.people.audit import Act, Note
 from upstander.people.door import place
@@ -42,13 +43,19 @@ MAX_FORM_BYTES = 64 * 1024
 #: The pages, in the order in which the first that a person may open is theirs to begin with.
 PAGES = (
     ("/live", "Live", Permission.WALL_VIEW),
+    ("/cases", "Cases", Permission.CASE_VIEW),
+    ("/reviews", "Reviews", Permission.CASE_ACT),
     ("/people", "People", Permission.PEOPLE_MANAGE),
     ("/keys", "API keys", Permission.KEYS_MANAGE),
     ("/audit", "Ledger", Permission.AUDIT_VIEW),
+    ("/policy", "Policy", Permission.POLICY_VIEW),
     ("/health", "Health", Permission.HEALTH_VIEW),
     ("/statistics", "Statistics", Permission.STATISTICS_VIEW),
+    ("/care", "Care", Permission.CASE_VIEW),
     ("/account", "Account", Permission.ACCOUNT_OWN),
 )
+#: Feeds that a page only keeps open: they do not count as use of the session.
+PASSIVE = ("/live/events", "/cases/events")
 _WAITING = {Stage.CODE: "/sign-in/code", Stage.SETUP: "/set-up"}
 
 
@@ -94,9 +101,46 @@ class Visit:
         """A cookie's full name; over TLS with the prefix that keeps neighbouring domains from setting it."""
         return f"{'__Host-' if self.secure else ''}upstander_{name}"
 
+    @property
+    def name(self) -> str:
+        """Who visits, as the ledger and the history of cases have it. A key says for whom it acts (``by``)."""
+        if self.key is None:
+            return self.who.name
+        by = self.text("by")
+        return f"{by} (key {self.key.id})" if by else f"key {self.key.id}"
+
+    def sees(self, platform: str) -> bool:
+        """Whether what is on this platform is for this visitor to see."""
+        return self.key.platform == platform if self.key is not None else self.who.sees(platform)
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the person who is signed in may do this; a key may do what its routes say, and nothing else."""
+        return self.key is None and self.who.may(permission)
+
+    @property
+    def wants_json(self) -> bool:
+        """Whether a program asks: it accepts JSON, and no page."""
+        accept = self.request.headers.get("accept", "")
+        return "application/json" in accept and "text/html" not in accept
+
     def text(self, name: str) -> str:
-        """A field of the form."""
+        """A field of the form, or of the JSON object that was sent in its place; without the spaces around it."""
+        if name in self.json:
+            value = self.json[name]
+            return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
         return text_of(self.form, name)
+
+    def raw(self, name: str) -> str:
+        """A field as it was sent, with the spaces around it: a password may have some."""
+        value = self.json.get(name)
+        return value if isinstance(value, str) else self.form.get(name, [""])[0]
+
+    def values(self, name: str) -> list[str]:
+        """A field that can be there several times; in JSON, a list."""
+        value = self.json.get(name)
+        if value is None:
+            return self.form.get(name, [])
+        return [str(each) for each in value] if isinstance(value, list) else [str(value)]
 
     async def note(self, what: Act, **more: str) -> None:
         """An entry in the ledger, of the person who is signed in."""
@@ -120,18 +164,34 @@ class Visit:
         """Whether a form was made for this visitor."""
         return form_token_fits(self.token if self.session is not None else self._form_cookie, sent)
 
-    def page(self, template: str, status: int = 200, **values: Any) -> Response:
-        """A page from its template."""
+    def page(self, template: str, status: int = 200, data: Any = None, **values: Any) -> Response:
+        """A page from its template; for a program that asks for JSON, ``data`` (or the error) in its place."""
+        if self.wants_json:
+            return self.answer(status, data, str(values.get("error") or ""), str(values.get("done") or ""))
         person = self.person if self.session is not None and self.session.stage is Stage.FULL else None
         pages = [(href, name) for href, name, needs in PAGES if person is not None and person.may(needs)]
         token = self.form_token
         here = self.request.url.path
-        values = {"person": person, "pages": pages, "form_token": token, "here": here} | values
+        theme = self.console.care.preferences(person.name).theme if person is not None else "system"
+        values = {"person": person, "pages": pages, "form_token": token, "here": here, "theme": theme} | values
         html = _environment().get_template(template).render(values)
         return self.finish(Response(html, status, media_type="text/html"))
 
-    def go(self, path: str) -> Response:
-        """On to another page."""
+    def answer(self, status: int, data: Any, error: str = "", done: str = "") -> Response:
+        """What a program is answered: the data, or what went wrong. It gets the token that its next form must carry."""
+        if error:
+            return self.finish(problem(status, error, "See /openapi.json for what can be sent."))
+        if data is None:
+            if not done:
+                raise Refused(406, "this is a page for people", "Ask for text/html, or see /openapi.json.")
+            data = {"done": done}
+        token = {"x-form-token": self.form_token} if self.session is not None else {}
+        return self.finish(json_response(data, status, token))
+
+    def go(self, path: str, data: Any = None) -> Response:
+        """On to another page; for a program, ``data`` about what was done."""
+        if self.wants_json and data is not None:
+            return self.answer(200, data)
         return self.finish(RedirectResponse(path, 303))
 
     def finish(self, response: Response) -> Response:
@@ -181,9 +241,11 @@ async def _admit(visit: Visit, method: str, path: str, needs: Access | Permissio
     """Nothing, when the visit is permitted; else where to go instead. Raises ``Refused``."""
     if (method, path) in KEYS and "authorization" in visit.request.headers:
         visit.key = authorise(visit.request, KEYS[method, path])
+        if method == "POST":
+            await _read_json(visit)
         return None
     console = visit.console
-    visit.session = console.sessions.find(visit.token, used=path != "/live/events")
+    visit.session = console.sessions.find(visit.token, used=path not in PASSIVE)
     if visit.session is not None:
         visit.person = console.people.find(visit.session.person)
     rate, who = (console.visits, visit.session.id) if visit.session else (console.strangers, place(visit.source))
@@ -225,10 +287,7 @@ async def _read_form(visit: Visit) -> None:
         raise Refused(413, f"the form is larger than {MAX_FORM_BYTES:,} bytes", "Send less.")
     sent = request.headers.get("x-form-token", "")
     if request.headers.get("content-type", "").startswith("application/json"):
-        try:
-            visit.json = msgspec.json.decode(body, type=dict[str, Any])
-        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-            raise Refused(422, "the body is not a JSON object", "Send one.") from None
+        visit.json = _object(body)
     else:
         try:
             visit.form = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=200)
@@ -237,6 +296,23 @@ async def _read_form(visit: Visit) -> None:
         sent = sent or text_of(visit.form, "form_token")
     if not visit.form_fits(sent):
         raise Refused(403, "the form is out of date, or was made elsewhere", "Load the page again and repeat it.")
+
+
+async def _read_json(visit: Visit) -> None:
+    """The body that a program with a key sends: no form token is needed, for no browser sends a key by itself."""
+    body = await read_body(visit.request)
+    if len(body) > MAX_FORM_BYTES:
+        raise Refused(413, f"the body is larger than {MAX_FORM_BYTES:,} bytes", "Send less.")
+    visit.json = _object(body)
+    if not visit.text("by"):
+        raise Refused(422, "`by` is missing", "Say who acts: the history of a case names people.")
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body or b"{}", type=dict[str, Any])
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        raise Refused(422, "the body is not a JSON object", "Send one.") from None
 
 
 def _wants_page(request: Request) -> bool:
@@ -267,9 +343,25 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["time"] = _time
-    made.filters["words"] = lambda name: str(name).replace("_", " ")
+    made.filters["span"] = _span
+    made.filters["words"] = _words
     return made
 
 
 def _time(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S") if at else "never"
+
+
+def _words(name: object) -> str:
+    """A name of the vocabulary as words; a band of ages keeps its dash."""
+    return re.sub(r"(?<=\d)_(?=\d)", "-", str(name)).replace("_", " ")
+
+
+def _span(ms: float) -> str:
+    """A length of time as people say it."""
+    minutes = int(max(0, ms)) // 60_000
+    if minutes < 1:
+        return "under a minute"
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"

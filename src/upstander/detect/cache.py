@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 MAX_BYTES = 1 << 30
 
 
+def cache_folder() -> Path:
+    """Where it is kept: ``$XDG_CACHE_HOME/upstander``, or ``~/.cache/upstander``."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "upstander"
+
+
 def kept(path: Path) -> bytes | None:
     """What ``keep`` wrote; None when it is not there, was damaged, or belongs to somebody else."""
     try:

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from upstander.detect.cache import keep, kept
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -76,6 +78,21 @@ class Embedder:
         for row, entry in enumerate(encoded):
             out[row] = self._vector(entry.ids)
         return out
+
+    def many_kept(self, texts: Sequence[str], folder: Path | None) -> NDArray[np.float32]:
+        """As ``many``; what was made of the same texts before is taken from the cache ``folder``."""
+        if folder is None:
+            return self.many(texts)
+        numpy = self._np
+        name = hashlib.sha256("\n".join([self.hash, *texts]).encode("utf-8", "replace")).hexdigest()
+        path = folder / f"vectors-{name[:32]}.bin"
+        data = kept(path)
+        if data is not None and len(data) == len(texts) * DIMENSIONS:
+            whole: NDArray[np.float32] = numpy.frombuffer(data, dtype=numpy.int8).astype(numpy.float32)
+            return whole.reshape(-1, DIMENSIONS)
+        vectors = self.many(texts)
+        keep(path, vectors.astype(numpy.int8).tobytes())
+        return vectors
 
     def _vector(self, ids: list[int]) -> NDArray[np.float32]:
         numpy = self._np

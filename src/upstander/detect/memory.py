@@ -1,4 +1,4 @@
-"""What showed nothing, remembered: about half of a chat's lines were written before, word for word."""
+"""What was found in the latest texts: about half of a chat's lines were written before, word for word."""
 
 from __future__ import annotations
 

@@ -15,14 +15,17 @@ import importlib.util
 import itertools
 import zlib
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from upstander.detect import classifier as sentences
+from upstander.detect.cache import cache_folder
 from upstander.detect.classifier import Classifier
 from upstander.detect.embedding import SCALE, Embedder, Missing
 from upstander.detect.embedding import bundled as bundled_embedder
+from upstander.detect.memory import Memory
 from upstander.model.vocabulary import Tactic
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ MAX_STRENGTH = 1.6
 MAX_BESIDE = 1.0
 #: The ratio (nats) from which a tactic is reported that no pattern saw.
 LEAST = 3.0
+#: A tactic is no guess of its own when another is likelier by more than this (log odds; 4 is 50 to 1).
+MARGIN = 4.0
 #: By how much it may weigh a pattern down: only so far, for benign words could be added on purpose. It weighs none up.
 MAX_DOWN = 3.0
 MAX_DOWN_AGREED = 0.5
@@ -124,7 +129,8 @@ def buckets(text: str) -> list[int]:
 class ParaphraseModel:
     """A trained model, ready to read lines. ``hash`` names exactly this one (SHA-256 of its file)."""
 
-    def __init__(self, data: bytes, embedder: Embedder, classifier: Classifier) -> None:
+    def __init__(self, data: bytes, embedder: Embedder, classifier: Classifier, cache: Path | None = None) -> None:
+        """``cache``: where the examples' vectors are kept."""
         try:
             import numpy
             from safetensors.numpy import load
@@ -148,7 +154,7 @@ class ParaphraseModel:
         # Sorted by owner (benign first), so that each tactic's examples are one slice.
         self._examples = sorted(self.parameters.neighbours, key=lambda entry: entry[1])
         owners = [owner for _, owner in self._examples]
-        self._vectors = embedder.many([plain(text) for text, _ in self._examples])
+        self._vectors = embedder.many_kept([plain(text) for text, _ in self._examples], cache)
         self._slices = [
             slice(bisect.bisect_left(owners, tactic), bisect.bisect_right(owners, tactic))
             for tactic in range(-1, len(TACTICS))
@@ -162,6 +168,8 @@ class ParaphraseModel:
             else:
                 self._cue_words[first] = entries
         self._bias = self.parameters.cue_bias
+        #: what was made of the lines that were read: doubtful ones are few, and many are written again
+        self._read: Memory[list[float]] = Memory()
 
     def doubtful(self, text: str, suspected: bool = False) -> bool:
         """Whether a view of a text is worth a second thought: cheap, run on every line that no pattern settles.
@@ -196,10 +204,12 @@ class ParaphraseModel:
     def read(self, text: str, asked: frozenset[str] = frozenset()) -> list[Found]:
         """The tactics that a view of a text paraphrases, likeliest first, and those that were asked about."""
         line = plain(text)
-        linear, whole = linear_scores(self._weights, buckets(line)), self.classifier.scores(line)
-        known = [
-            bias + a * linear[tactic] + c * whole[tactic] for tactic, (bias, a, _, c) in enumerate(self.parameters.mix)
-        ]
+        known = self._read.get(line)
+        if known is None:
+            linear, whole = linear_scores(self._weights, buckets(line)), self.classifier.scores(line)
+            mix = enumerate(self.parameters.mix)
+            known = [bias + a * linear[tactic] + c * whole[tactic] for tactic, (bias, a, _, c) in mix]
+            self._read.keep(line, known)
         share = [b for _, _, b, _ in self.parameters.mix]
         possible = [
             tactic
@@ -220,7 +230,11 @@ class ParaphraseModel:
             if enough or TACTICS[tactic] in asked:
                 neighbour = self._examples[self._slices[tactic + 1].start + int(own.argmax())][0]
                 found.append(Found(Tactic(TACTICS[tactic]), ratio, neighbour, enough))
-        return sorted(found, key=lambda item: -item.ratio)
+        found.sort(key=lambda item: -item.ratio)
+        # Each ratio is against benign alone: what is harmful in one way raises all of them. Beside the likeliest, one
+        # that is so much less likely says nothing of its own.
+        least = found[0].ratio - MARGIN if found else 0.0
+        return [item for item in found if item.ratio >= least or item.tactic in asked]
 
     def _top_mean(self, products: NDArray[np.float32]) -> float:
         """The mean of the largest few scalar products, as a cosine."""
@@ -257,7 +271,11 @@ def pack(weights: NDArray[np.int16], parameters: Parameters) -> bytes:
 @functools.cache
 def bundled() -> ParaphraseModel | None:
     """The model that ships; ``None`` (with the reason in ``why_missing``) when it cannot run here."""
-    return None if why_missing() else ParaphraseModel(_bundled_bytes(), bundled_embedder(), sentences.bundled())
+    return (
+        None
+        if why_missing()
+        else ParaphraseModel(_bundled_bytes(), bundled_embedder(), sentences.bundled(), cache_folder())
+    )
 
 
 @functools.cache

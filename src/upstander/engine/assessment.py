@@ -9,15 +9,17 @@ import msgspec
 
 from upstander.model.decision import Asked
 from upstander.model.signal import Signal
-from upstander.model.vocabulary import AgeBand, AgeSource, Intervention, Level
+from upstander.model.vocabulary import AgeBand, AgeSource, Capture, Intervention, Level
 
+#: What fingerprints showed, as kinds of events: about the broadcast, not about a viewer who does something to a host.
+CAPTURES = tuple(str(capture) for capture in Capture)
 #: A report of the broadcast itself, not of a viewer in it: what rules count, and the kind of such an event.
 HOST_REPORT = "host_report"
 
 
 class Mark(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Something that rules count: when (epoch milliseconds), by whom, and what (a tactic, gift, invite, user_report or
-    host_report)."""
+    """Something that rules count: when (epoch milliseconds), by whom, and what (a tactic, gift, invite, user_report,
+    host_report, known_capture or rebroadcast)."""
 
     at: int
     actor: str
@@ -112,7 +114,7 @@ class Policy(Protocol):
 
     @property
     def acts(self) -> frozenset[str]:
-        """Events without words (gift, invite, user_report, host_report) to judge although they show no tactic."""
+        """Events without words (gifts, invites, reports, captures) to judge although they show no tactic."""
 
     def budget(self, key: str) -> Limit | None:
         """The budget of an intervention, or of a rule (``rule:id``)."""

@@ -33,8 +33,7 @@ from upstander.model.vocabulary import (
 )
 
 #: Changes whenever the same events could give other decisions; part of every decision's versions.
-ENGINE_VERSION = "3"
-
+ENGINE_VERSION = "4"
 #: Late events still count for this long after the end; then the broadcast's state is released.
 GRACE_MS = 60_000
 EVENTS_KEPT = 8
@@ -73,6 +72,7 @@ class Engine:
             wire.UserReport: self._user_report,
             wire.Speech: self._speech,
             wire.Frame: self._frame,
+            wire.CaptureSeen: self._capture,
             wire.Verdict: self._quiet,
             wire.BroadcastStarted: self._started,
             wire.BroadcastEnded: self._ended,
@@ -122,7 +122,7 @@ class Engine:
         if undone is not None:
             for key in (str(undone), f"{undone}:{order.target}"):
                 broadcast.issued.pop(key, None)
-        # A person's order opens the same cooldown as the machine's: it is not repeated or undone at once.
+        # It opens the same cooldown as the machine's: it is not repeated or undone at once.
         judging.remember(broadcast, Asked(order.do, order.target))
 
     def status(self, broadcast: str) -> str:
@@ -207,17 +207,22 @@ class Engine:
         if event.subject == event.actor:
             return None
         if event.subject == broadcast.host:
-            # About the broadcast as such, not about a viewer: rules say what becomes of it.
             if HOST_REPORT not in self._policy.acts or not judging.reported(broadcast, event.actor):
                 return None
             self._fresh += 1
-            nobody = Pair(at=broadcast.now, level=broadcast.level)
-            return self._decide(event, broadcast, VOICE, nobody, (), {}, 0.0, HOST_REPORT)
+            return self._decide(event, broadcast, VOICE, judging.nobody(broadcast), (), {}, 0.0, HOST_REPORT)
         pair = pair_of(broadcast, event.subject)
         if event.actor not in pair.reporters and len(pair.reporters) < belief.MAX_REPORTS:
             pair.reporters = [*pair.reporters, event.actor]
         self._fresh += judging.mark(broadcast, event.subject, ["user_report"])
         return self._decide(event, broadcast, event.subject, pair, (), {}, 0.0)
+
+    def _capture(self, event: wire.CaptureSeen, broadcast: Broadcast) -> Decision | None:
+        if event.what not in self._policy.acts:
+            return None
+        self._fresh += judging.mark(broadcast, VOICE, [event.what])
+        nobody = judging.nobody(broadcast)
+        return explain.with_capture(self._decide(event, broadcast, VOICE, nobody, (), {}, 0.0, event.what), event)
 
     def _speech(self, event: wire.Speech, broadcast: Broadcast) -> Decision | None:
         if event.speaker == "host":

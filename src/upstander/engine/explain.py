@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
+
 from upstander.engine.assessment import Start
 from upstander.engine.belief import REPORT_WEIGHT
 from upstander.engine.exposures import active_exposures
 from upstander.engine.fading import faded_belief
 from upstander.engine.state import Broadcast, Pair
 from upstander.model.decision import Asked, Decision, Reason
-from upstander.model.events import Event
+from upstander.model.events import CaptureSeen, Event
 from upstander.model.signal import Signal
-from upstander.model.vocabulary import MEANING, Exposure, Level, Tactic
+from upstander.model.vocabulary import MEANING, Capture, Exposure, Level, Tactic
 
 
 def rounded(value: float) -> float:
@@ -53,6 +55,16 @@ def of_start(asked: tuple[Asked, ...], start: Start) -> list[Reason]:
     """What presets ask for when a broadcast begins, and why its host may not broadcast."""
     reasons = [Reason("preset", start.why)] if asked else []
     return reasons + ([Reason("hosting", start.hosting)] if start.hosting else [])
+
+
+def with_capture(decision: Decision, event: CaptureSeen) -> Decision:
+    """A decision on a capture that was recognised, with what it rests on as its first reason."""
+    why = f"a frame looks like {event.entry or 'a known capture'}"
+    if event.what is Capture.REBROADCAST:
+        over = f"{event.frames} frames over {event.seconds:g} s"
+        why = f"{over} are those of {event.entry or 'a known capture'}, from {event.capture_offset_ms // 1000} s on"
+    reason = Reason(event.what, why, source=f"bank.{event.bank}" if event.bank else "")
+    return msgspec.structs.replace(decision, reasons=(reason, *decision.reasons))
 
 
 def of_standing(added: float, others: int, children: int) -> list[Reason]:

@@ -25,6 +25,11 @@ def mark(broadcast: Broadcast, actor: str, labels: list[str]) -> int:
     return len(made)
 
 
+def nobody(broadcast: Broadcast) -> Pair:
+    """Stands for the viewer where what happened is about the broadcast as such."""
+    return Pair(at=broadcast.now, level=broadcast.level)
+
+
 def reported(broadcast: Broadcast, reporter: str) -> bool:
     """Remember that a viewer reported the broadcast itself; False when that is remembered already."""
     if any(known.label == HOST_REPORT and known.actor == reporter for known in broadcast.marks):

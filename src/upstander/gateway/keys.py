@@ -25,6 +25,8 @@ class Scope(StrEnum):
     LIVE_READ = "live:read"
     METRICS_READ = "metrics:read"
     NUDGES_WRITE = "nudges:write"
+    CASES_READ = "cases:read"
+    CASES_WRITE = "cases:write"
 
 
 class Key(msgspec.Struct, frozen=True, gc=False):

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from upstander.gateway.case_metrics import case_metrics
 from upstander.outbox import actions
+from upstander.reports import numbers
 
 if TYPE_CHECKING:
     from upstander.gateway.service import Service
@@ -86,6 +88,7 @@ class Metrics:
                 ("upstander_watch_killed", "Decoders ended at their deadline.", sum(s.killed for s in states)),
             ):
                 yield GaugeMetricFamily(name, help_text, value=value)
+        yield from case_metrics(service.settings.folder / "cases.sqlite3")
         yield GaugeMetricFamily("upstander_ready", "1 when events are accepted.", value=int(intake.available))
         yield GaugeMetricFamily(
             "upstander_packs_reload_failed",
@@ -109,3 +112,23 @@ class Metrics:
         for state, count in actions.counts(intake.journal.reader).items():
             outbox.add_metric([state], count)
         yield outbox
+        if service.settings.reports.enabled:
+            yield from self._reports()
+
+    def _reports(self) -> Iterator[Metric]:
+        """How reports stand: read from their file, which names nobody."""
+        now = time.time_ns() // 1_000_000
+        standing = numbers.standing(self._service.settings.folder / "reports.sqlite3", now)
+        reports = GaugeMetricFamily("upstander_reports", "Reports by state.", labels=["destination", "state"])
+        for labels, count in standing.by_state.items():
+            reports.add_metric(list(labels), count)
+        yield reports
+        alarming = "Reports that need a person."
+        yield GaugeMetricFamily("upstander_reports_alarming", alarming, value=standing.alarming)
+        oldest = "Seconds that the oldest report waits to be sent."
+        yield GaugeMetricFamily("upstander_reports_oldest_seconds", oldest, value=standing.oldest_s)
+        down = "1 for each destination that does not answer."
+        family = GaugeMetricFamily("upstander_reports_destination_down", down, labels=["destination"])
+        for name in standing.down:
+            family.add_metric([name], 1)
+        yield family

@@ -57,7 +57,22 @@ _TYPES: tuple[Any, ...] = (
 
 
 def describe() -> dict[str, Any]:
-    """The document served at ``/openapi.json``."""
+    """The document served at ``/openapi.json``: the gateway, and the console where its packages are installed."""
+    document = _gateway()
+    from upstander.console import missing  # noqa: PLC0415
+
+    if missing():
+        return document
+    from upstander.console.openapi import SECURITY, paths  # noqa: PLC0415
+
+    of_console, schemas = paths({"$ref": "#/components/schemas/ErrorAnswer"})
+    document["paths"] |= of_console
+    document["components"]["schemas"] = schemas | document["components"]["schemas"]
+    document["components"]["securitySchemes"] |= SECURITY
+    return document
+
+
+def _gateway() -> dict[str, Any]:
     schemas, components = msgspec.json.schema_components(
         (*_TYPES, Decision), ref_template="#/components/schemas/{name}"
     )
@@ -94,9 +109,10 @@ def describe() -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "info": {
-            "title": "Upstander gateway",
+            "title": "Upstander",
             "version": __version__,
-            "description": "Events of live broadcasts in, decisions out. What is answered is durable.",
+            "description": "Events of live broadcasts in, decisions out. What is answered is durable. What people do in"
+            " the console is here, too.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {

@@ -7,6 +7,7 @@ import logging
 import time
 from pathlib import Path
 
+from upstander.detect.cache import cache_folder
 from upstander.detect.packs import PackError
 from upstander.detect.prepare import prepare
 from upstander.detect.text import TextDetector
@@ -14,7 +15,6 @@ from upstander.gateway.configuration import configuration_of
 from upstander.gateway.intake import Intake, Unavailable
 from upstander.learn.registry import Registry
 from upstander.policy.document import PolicyError
-from upstander.runtime import cache_folder
 from upstander.settings import Settings, SettingsError
 
 log = logging.getLogger(__name__)

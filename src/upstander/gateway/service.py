@@ -7,7 +7,7 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from upstander.adapters.base import Adapter
@@ -16,6 +16,7 @@ from upstander.adapters.nginx_rtmp import NginxRtmpAdapter
 from upstander.adapters.webhook import WebhookAdapter
 from upstander.adapters.xmpp import CAPABILITIES as XMPP_CAPABILITIES
 from upstander.adapters.xmpp import XmppAdapter
+from upstander.gateway import companions
 from upstander.gateway.configuration import configuration_to_start
 from upstander.gateway.intake import Intake, Overloaded, Unavailable
 from upstander.gateway.keys import KeyStore
@@ -94,9 +95,7 @@ class Service:
 
     async def start(self, progress: Progress | None = None) -> None:
         """Lock the data folder, recover, and begin to take events and send actions."""
-        follow_cases = self._cases() if self.settings.cases.enabled else None
-        watching = self._watching() if self.settings.watch.enabled else None
-        cards = self._cards() if any(adapter.card_url for adapter in self.settings.adapters) else None
+        beside = companions.chosen(self.settings, self._pass_event)
         self._take_lock()
         self.keys = KeyStore(self.settings.keys_path)
         await self.intake.start(progress)
@@ -118,12 +117,9 @@ class Service:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self.ready = True
-        if follow_cases is not None:
-            self._watchers.append(asyncio.create_task(follow_cases(self.settings, self._pass_verdict), name="cases"))
-        if watching is not None:
-            self._watchers.append(asyncio.create_task(watching(self), name="watch"))
-        if cards is not None:
-            self._watchers.append(asyncio.create_task(cards(self), name="cards"))
+        self._watchers += [
+            asyncio.create_task(companions.kept(name, companion, self), name=name) for name, companion in beside.items()
+        ]
         if self.reloader.failed:
             log.error("the packs are broken, those that decided last go on: %s", self.reloader.failed)
 
@@ -142,48 +138,16 @@ class Service:
             os.close(self._lock)
             self._lock = None
 
-    def _cases(self) -> Callable[[Settings, Callable[[str, bytes], Awaitable[bool]]], Coroutine[Any, Any, None]]:
-        """What opens cases and seals evidence beside the intake. Raises ``SettingsError`` when its packages or the
-        vault were never there; a vault that cannot be opened later must not leave broadcasts unwatched."""
-        try:
-            from upstander.cases import follow  # noqa: PLC0415 (only what the extra `console` brings)
-        except ImportError:
-            fix = "Run: pip install 'upstander[console]'"
-            raise SettingsError(f"`enabled` under [cases] needs packages that are not installed. {fix}") from None
-        if not follow.ready(self.settings):
-            reason = f"`enabled` under [cases]: there is no vault in {self.settings.folder}"
-            raise SettingsError(f"{reason}. Make one with: upstander vault init")
-        return follow.run
-
-    def _cards(self) -> Callable[[Service], Coroutine[Any, Any, None]]:
-        """What shows a card in place of a paused stream. Raises ``SettingsError`` when it cannot."""
-        try:
-            from upstander.watch import cards  # noqa: PLC0415 (only what the extra `watch` brings)
-        except ImportError:
-            fix = "Run: pip install 'upstander[watch]'"
-            raise SettingsError(f"`card_url` of an adapter needs packages that are not installed. {fix}") from None
-        return lambda service: cards.Cards(service).run()
-
-    def _watching(self) -> Callable[[Service], Coroutine[Any, Any, None]]:
-        """What watches the video and audio of live broadcasts. Raises ``SettingsError`` when it cannot."""
-        try:
-            from upstander.watch import attached  # noqa: PLC0415 (only what the extra `watch` brings)
-
-            attached.check(self.settings)
-        except ImportError:
-            fix = "Run: pip install 'upstander[watch]'"
-            raise SettingsError(f"`enabled` under [watch] needs packages that are not installed. {fix}") from None
-        return attached.run
-
-    async def _pass_verdict(self, platform: str, body: bytes) -> bool:
-        """A moderator's verdict becomes an event of the journal. True when it is one, or never can be."""
+    async def _pass_event(self, platform: str, body: bytes) -> bool:
+        """A verdict, or a capture that was recognised, becomes an event of the journal. True when it is one, or never
+        can be."""
         event = decode_event(body)
         try:
             accepted = await self.intake.observe(platform, [(1, body, event)])
         except (Overloaded, Unavailable):
             return False
         if isinstance(accepted[0], WireError):
-            log.error("a verdict was refused: %s", accepted[0])
+            log.error("an event of this service was refused: %s", accepted[0])
         return True
 
     async def _mark_ended(self) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from upstander.model.vocabulary import AgeBand, AgeSource, Device, Tactic
+from upstander.model.vocabulary import AgeBand, AgeSource, Capture, Device, Tactic
 
 MAX_ID = 256
 MAX_TEXT = 4_000
@@ -144,6 +144,21 @@ class Frame(Event, kw_only=True, tag="frame", gc=False):
     scene: Word = ""
 
 
+class CaptureSeen(Event, kw_only=True, tag="capture", gc=False):
+    """A known capture was recognised in this broadcast, by whoever matches fingerprints: this service itself, or the
+    platform. ``what``: one frame that looks like it (``known_capture``), or ``frames`` that agree on it over
+    ``seconds`` (``rebroadcast``). ``bank`` and ``entry`` name what it is like, and hold no fingerprint;
+    ``capture_offset_ms`` is where in the capture, ``offset_ms`` where in the broadcast."""
+
+    what: Capture
+    bank: Word = ""
+    entry: Word = ""
+    offset_ms: Count = 0
+    capture_offset_ms: Count = 0
+    frames: Count = 1
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=86_400)] = 0.0
+
+
 class Verdict(Acted, kw_only=True, tag="verdict", gc=False):
     """A moderator's decision on a case, kept in the ledger: ``actor`` is the moderator, ``subject`` the viewer
     it is about, ``decision`` the id of the event whose decision was judged, ``tactics`` what the moderator saw in it
@@ -170,6 +185,7 @@ AnyEvent = (
     | UserReport
     | Speech
     | Frame
+    | CaptureSeen
     | Verdict
 )
 
@@ -186,5 +202,6 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     UserReport,
     Speech,
     Frame,
+    CaptureSeen,
     Verdict,
 )

@@ -68,6 +68,14 @@ class Exposure(StrEnum):
     GIFT_BURST = "gift_burst"
 
 
+class Capture(StrEnum):
+    """What was recognised: a recording of a broadcast that is known already. Found outside the engine, by fingerprints;
+    one frame is only a hint, a rebroadcast is several that agree."""
+
+    KNOWN_CAPTURE = "known_capture"
+    REBROADCAST = "rebroadcast"
+
+
 class AgeBand(StrEnum):
     """A host's age band. Bands, never a number."""
 

@@ -49,6 +49,26 @@ class Act(StrEnum):
     WALL_SHOWN = "shown on the wall"
     BROADCAST_VIEW = "broadcast viewed"
     ORDER = "order given"
+    CASES_VIEW = "queue viewed"
+    CASE_VIEW = "case viewed"
+    CASE_UNVEILED = "words of a case unveiled"
+    CASE_ACT = "case acted on"
+    BULK_SHOWN = "bulk action previewed"
+    BULK_DONE = "bulk action done"
+    BULK_UNDONE = "bulk action undone"
+    EVIDENCE_LIST = "evidence listed"
+    EVIDENCE_VIEW = "evidence viewed"
+    EVIDENCE_UNVEILED = "evidence unveiled"
+    EVIDENCE_HOLD = "legal hold set"
+    EVIDENCE_RELEASE = "legal hold ended"
+    EVIDENCE_EXPORT = "evidence exported"
+    UNVEIL_REFUSED = "unveiling refused"
+    UNVEIL_ASKED = "more unveiling asked for"
+    UNVEIL_ALLOWED = "more unveiling allowed"
+    UNVEIL_DECLINED = "more unveiling declined"
+    REVIEW_SHOWN = "case shown for a second review"
+    REVIEWED = "second review given"
+    POLICY_VIEW = "policy viewed"
     STATISTICS_VIEW = "statistics viewed"
     HEALTH_VIEW = "health viewed"
     KEYS_VIEW = "API keys viewed"
@@ -66,11 +86,23 @@ class Act(StrEnum):
     OWN_RECOVERY_USED = "own recovery code used"
     OWN_PASSKEY = "own passkeys changed"
     OWN_SESSIONS = "own other sessions ended"
+    BANK_READ = "bank read"
+    BANK_CHANGE = "bank changed"
+    CAPTURE_TRACED = "capture traced"
+    AUDIENCE_VIEW = "audience viewed"
     AUDIT_VIEW = "ledger searched"
     AUDIT_CHECK = "ledger checked"
     FORBIDDEN = "refused: not permitted"
     ALERT_MANY = "alert: looked at unusually many broadcasts"
+    ALERT_CASES = "alert: looked at unusually many cases"
     ALERT_GUESSES = "alert: many wrong passwords or codes"
+
+
+#: Alert -> the looks that are counted, what tells one from another, and what to call them.
+_LOOKS: dict[Act, tuple[tuple[Act, ...], str, str]] = {
+    Act.ALERT_MANY: ((Act.BROADCAST_VIEW,), "platform || ' ' || broadcast", "broadcasts"),
+    Act.ALERT_CASES: ((Act.CASE_VIEW, Act.EVIDENCE_VIEW, Act.EVIDENCE_LIST), "subject", "cases and pieces of evidence"),
+}
 
 
 class Note(msgspec.Struct, frozen=True, gc=False):
@@ -114,7 +146,7 @@ class Checked(msgspec.Struct):
 
 
 class Audit:
-    """The ledger. ``many``: beyond so many broadcasts that one person opens within an hour there is an alert.
+    """The ledger. ``many``: beyond so many broadcasts (or cases) that one person opens in an hour there is an alert.
 
     Threads may share it, and processes the file. An entry is durable when ``append`` returns.
     """
@@ -150,10 +182,11 @@ class Audit:
             seq, previous = self._head()
             for note in notes:
                 seq, previous = self._put(note, seq, previous)
-            for who in {note.who for note in notes if note.what is Act.BROADCAST_VIEW}:
-                alert = self._alert(who)
-                if alert is not None:
-                    seq, previous = self._put(alert, seq, previous)
+            for alert_act, (looks, field, what) in _LOOKS.items():
+                for who in sorted({note.who for note in notes if note.what in looks}):
+                    alert = self._alert(who, alert_act, looks, field, what)
+                    if alert is not None:
+                        seq, previous = self._put(alert, seq, previous)
         return seq
 
     def _put(self, note: Note, seq: int, previous: bytes) -> tuple[int, bytes]:
@@ -162,18 +195,20 @@ class Audit:
         self._connection.execute(f"INSERT INTO ledger ({_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)", (*row, linked))  # noqa: S608
         return seq + 1, linked
 
-    def _alert(self, who: str) -> Note | None:
-        """An alert when this person opened unusually many broadcasts within an hour; one an hour."""
+    def _alert(self, who: str, act: Act, looks: tuple[Act, ...], field: str, what: str) -> Note | None:
+        """An alert when this person opened unusually many broadcasts, or cases, within an hour; one an hour of each."""
         since = self._clock() - HOUR_MS
-        count = "SELECT count(DISTINCT platform || ' ' || broadcast) FROM ledger WHERE who = ? AND what = ? AND at > ?"
-        opened: int = self._connection.execute(count, (who, str(Act.BROADCAST_VIEW), since)).fetchone()[0]
+        marks = ", ".join("?" * len(looks))
+        # S608: the field is one of those in ``_LOOKS``, values are bound.
+        count = f"SELECT count(DISTINCT {field}) FROM ledger WHERE who = ? AND what IN ({marks}) AND at > ?"  # noqa: S608
+        opened: int = self._connection.execute(count, (who, *map(str, looks), since)).fetchone()[0]
         if opened <= self._many:
             return None
         told = "SELECT 1 FROM ledger WHERE what = ? AND subject = ? AND at > ?"
-        if self._connection.execute(told, (str(Act.ALERT_MANY), who, since)).fetchone():
+        if self._connection.execute(told, (str(act), who, since)).fetchone():
             return None
-        log.warning("%s looked at %s broadcasts within an hour", who, opened)
-        return Note("upstander", Act.ALERT_MANY, subject=who, detail=f"{opened} within an hour, {self._many} are usual")
+        log.warning("%s looked at %s %s within an hour", who, opened, what)
+        return Note("upstander", act, subject=who, detail=f"{opened} within an hour, {self._many} are usual")
 
     def _head(self) -> tuple[int, bytes]:
         row = self._connection.execute("SELECT seq, hash FROM ledger ORDER BY seq DESC LIMIT 1").fetchone()

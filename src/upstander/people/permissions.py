@@ -30,10 +30,19 @@ class Permission(StrEnum):
     WALL_VIEW = "wall:view"
     BROADCAST_VIEW = "broadcast:view"
     BROADCAST_ACT = "broadcast:act"
+    CASE_VIEW = "case:view"
+    CASE_ACT = "case:act"
+    CASE_APPROVE = "case:approve"
+    CASE_FILE = "case:file"
+    EVIDENCE_VIEW = "evidence:view"
+    EVIDENCE_HOLD = "evidence:hold"
+    EVIDENCE_EXPORT = "evidence:export"
+    POLICY_VIEW = "policy:view"
     HEALTH_VIEW = "health:view"
     KEYS_MANAGE = "keys:manage"
     PEOPLE_MANAGE = "people:manage"
     AUDIT_VIEW = "audit:view"
+    AUDIENCE_TRACE = "audience:trace"
 
 
 class Access(StrEnum):
@@ -53,19 +62,29 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.WALL_VIEW: _WATCHING,
     Permission.BROADCAST_VIEW: _WATCHING | {Role.EVIDENCE},
     Permission.BROADCAST_ACT: _WATCHING,
+    Permission.CASE_VIEW: _WATCHING | {Role.EVIDENCE},
+    Permission.CASE_ACT: _WATCHING,
+    Permission.CASE_APPROVE: frozenset({Role.SENIOR}),
+    Permission.CASE_FILE: frozenset({Role.SENIOR, Role.EVIDENCE}),
+    Permission.EVIDENCE_VIEW: frozenset({Role.SENIOR, Role.EVIDENCE}),
+    Permission.EVIDENCE_HOLD: frozenset({Role.EVIDENCE}),
+    Permission.EVIDENCE_EXPORT: frozenset({Role.EVIDENCE}),
+    Permission.POLICY_VIEW: frozenset({Role.SENIOR, Role.ANALYST, Role.ADMINISTRATOR}),
     Permission.HEALTH_VIEW: frozenset({Role.SENIOR, Role.ADMINISTRATOR}),
     Permission.KEYS_MANAGE: frozenset({Role.ADMINISTRATOR}),
     Permission.PEOPLE_MANAGE: frozenset({Role.ADMINISTRATOR}),
     Permission.AUDIT_VIEW: frozenset({Role.AUDITOR}),
+    # Who was there when a capture was made.
+    Permission.AUDIENCE_TRACE: frozenset({Role.SENIOR, Role.EVIDENCE}),
 }
 
 #: What each role is for, in one line, for pages and the command line.
 PURPOSE: dict[Role, str] = {
     Role.STATISTICS: "sees counts, no broadcast",
-    Role.MODERATOR: "watches the wall, looks at broadcasts, acts",
-    Role.SENIOR: "a moderator who also sees the state of the service",
-    Role.EVIDENCE: "looks at a broadcast whose name they were given; does not act",
-    Role.ANALYST: "sees counts, no broadcast",
+    Role.MODERATOR: "watches the wall, works on cases, acts",
+    Role.SENIOR: "a moderator who also approves, looks at evidence and sees the state of the service",
+    Role.EVIDENCE: "keeps, holds and exports evidence, notes that a report was filed; does not act",
+    Role.ANALYST: "sees counts and the policy, no broadcast",
     Role.ADMINISTRATOR: "runs accounts, API keys and the service; sees no broadcast",
     Role.AUDITOR: "searches and checks the ledger; has no other role",
 }
@@ -99,6 +118,43 @@ ROUTES: dict[tuple[str, str], Access | Permission] = {
     ("GET", "/live/events"): Permission.WALL_VIEW,
     ("GET", "/live/broadcasts/{platform}/{broadcast:path}"): Permission.BROADCAST_VIEW,
     ("POST", "/live/orders"): Permission.BROADCAST_ACT,
+    ("GET", "/cases"): Permission.CASE_VIEW,
+    ("GET", "/cases/events"): Permission.CASE_VIEW,
+    ("POST", "/cases/bulk"): Permission.CASE_ACT,
+    ("POST", "/cases/bulk/apply"): Permission.CASE_ACT,
+    ("POST", "/cases/bulk/{batch}/undo"): Permission.CASE_ACT,
+    ("GET", "/cases/{case}"): Permission.CASE_VIEW,
+    ("POST", "/cases/{case}/unveil"): Permission.CASE_VIEW,
+    ("POST", "/cases/{case}/claim"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/release"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/hand-over"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/note"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/verdict"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/snooze"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/escalate"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/close"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/reopen"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/skip"): Permission.CASE_ACT,
+    ("POST", "/cases/{case}/approve"): Permission.CASE_APPROVE,
+    ("POST", "/cases/{case}/refuse"): Permission.CASE_APPROVE,
+    ("POST", "/cases/{case}/file"): Permission.CASE_FILE,
+    ("GET", "/cases/{case}/evidence"): Permission.EVIDENCE_VIEW,
+    ("POST", "/cases/{case}/evidence/hold"): Permission.EVIDENCE_HOLD,
+    ("POST", "/cases/{case}/evidence/release"): Permission.EVIDENCE_HOLD,
+    ("POST", "/cases/{case}/evidence/export"): Permission.EVIDENCE_EXPORT,
+    ("GET", "/evidence/{item}"): Permission.EVIDENCE_VIEW,
+    ("POST", "/evidence/{item}/unveil"): Permission.EVIDENCE_VIEW,
+    ("GET", "/care"): Permission.CASE_VIEW,
+    ("POST", "/care/preferences"): Permission.CASE_VIEW,
+    ("POST", "/care/break"): Permission.CASE_VIEW,
+    ("POST", "/care/asks"): Permission.CASE_VIEW,
+    ("POST", "/care/asks/{ask}/allow"): Permission.CASE_APPROVE,
+    ("POST", "/care/asks/{ask}/decline"): Permission.CASE_APPROVE,
+    ("GET", "/reviews"): Permission.CASE_ACT,
+    ("POST", "/reviews/{case}"): Permission.CASE_ACT,
+    ("POST", "/reviews/{case}/unveil"): Permission.CASE_ACT,
+    ("GET", "/policy"): Permission.POLICY_VIEW,
+    ("POST", "/policy/back-test"): Permission.POLICY_VIEW,
     ("GET", "/statistics"): Permission.STATISTICS_VIEW,
     ("GET", "/health"): Permission.HEALTH_VIEW,
     ("GET", "/keys"): Permission.KEYS_MANAGE,
@@ -114,8 +170,20 @@ ROUTES: dict[tuple[str, str], Access | Permission] = {
     ("GET", "/audit/check"): Permission.AUDIT_VIEW,
 }
 
-#: Routes that an API key opens, too: the scope it needs there.
-KEYS: dict[tuple[str, str], Scope] = {("GET", "/live/events"): Scope.LIVE_READ}
+#: What a command needs where it is about a person's right, not about who may read the data folder.
+COMMANDS: dict[str, Permission] = {"trace --audience": Permission.AUDIENCE_TRACE}
+
+#: Routes that an API key opens, too: the scope it needs there. What needs a second person, unveils words or takes
+#: evidence out is not among them: a key is nobody in particular.
+KEYS: dict[tuple[str, str], Scope] = {
+    ("GET", "/live/events"): Scope.LIVE_READ,
+    ("GET", "/cases"): Scope.CASES_READ,
+    ("GET", "/cases/{case}"): Scope.CASES_READ,
+    **{
+        ("POST", f"/cases/{{case}}/{act}"): Scope.CASES_WRITE
+        for act in ("claim", "release", "hand-over", "note", "verdict", "snooze", "close")
+    },
+}
 
 
 def granted(roles: frozenset[Role]) -> list[Permission]:

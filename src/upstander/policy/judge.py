@@ -9,7 +9,7 @@ from importlib.resources import files
 import cel
 import msgspec
 
-from upstander.engine.assessment import Assessment, FiredRule, Judgement, Mark, Start
+from upstander.engine.assessment import CAPTURES, Assessment, FiredRule, Judgement, Mark, Start
 from upstander.model.decision import Asked
 from upstander.model.vocabulary import SEVERE_TACTICS, AgeBand, AgeSource, Exposure, Intervention, Level, Tactic
 from upstander.policy.effective import Effective
@@ -80,6 +80,7 @@ class RulePolicy:
         watched = [counter.of for counter in self._counters.values()] + ends
         #: Events without words that some rule wants to judge, beside those that show a tactic.
         self.acts = frozenset(act for act in ACTS if any(act in labels for labels in watched))
+        self.acts |= {act for act in CAPTURES if any(f'"{act}"' in rule.when for rule, _ in self._active)}
 
     def budget(self, key: str) -> Budget | None:
         """How often an intervention, or a rule (``rule:id``), may be asked for."""
@@ -107,7 +108,9 @@ class RulePolicy:
         fired = self._rules(a, standing, before)
         live = [rule for rule, shown in fired if shown.live]
         level = max([before, *(Level(rule.level) for rule in live)])
-        asked = self._asked(a, standing.protection, level, crowd, live, bool(a.signals) or level > before)
+        # What a capture shows concerns the broadcast; a level's steps protect a host from viewers.
+        fresh = bool(a.signals) or (level > before and a.kind not in CAPTURES)
+        asked = self._asked(a, standing.protection, level, crowd, live, fresh)
         proposals = tuple(dict.fromkeys(name for rule in live for name in rule.propose))
         return Judgement(level, crowd, tuple(asked), tuple(shown for _, shown in fired), proposals)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from upstander.engine.assessment import HOST_REPORT
+from upstander.engine.assessment import CAPTURES, HOST_REPORT
 from upstander.model.vocabulary import Intervention
 
 #: Changes whenever the same file could be judged otherwise; part of a policy's hash.
@@ -14,7 +14,7 @@ MODES = ("live", "shadow", "off")
 BY = ("viewer", "broadcast")
 DEADLINES = ("allow", "hold", "block")
 #: What counters and sequences can be about, besides tactics.
-ACTS = ("gift", "invite", "user_report", HOST_REPORT)
+ACTS = ("gift", "invite", "user_report", HOST_REPORT, *CAPTURES)
 MAX_WINDOW_MS = 1_800_000
 MAX_RULES = 500
 MAX_STEPS = 5

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
-from upstander.engine.assessment import HOST_REPORT
+from upstander.engine.assessment import CAPTURES, HOST_REPORT
 from upstander.model.vocabulary import AgeBand, Exposure, Level, Tactic
 
-KINDS = ("comment", "gift", "invite", "user_report", "speech", "act", HOST_REPORT)
+KINDS = ("comment", "gift", "invite", "user_report", "speech", "act", HOST_REPORT, *CAPTURES)
 PROTECTIONS = ("child", "teen", "unknown", "adult")
 
 
@@ -44,7 +44,8 @@ VARIABLES: dict[str, Kind] = {
 
 MEANINGS: dict[str, str] = {
     "kind": "the type of the event; `act`: without words (a gift without a text), so that there is nothing to hold; "
-    "`host_report`: a report of the broadcast itself",
+    "`host_report`: a report of the broadcast itself; `rebroadcast`: a known capture is broadcast again; "
+    "`known_capture`: one frame looks like a known capture",
     "protection": "how the host is protected",
     "band": "the host's age band",
     "level": "the level of the pair (viewer to host), to compare with NOTICE, CONCERN, URGENT, EMERGENCY",

@@ -27,12 +27,12 @@ STAMP = (2026, 1, 1, 0, 0, 0)
 
 def as_scorm(lesson: Lesson, document: Document, country: str) -> bytes:
     """A SCORM 1.2 package: one page with objectives, rules, cards, exit check, help. The score goes to the platform."""
-    return _zipped({"imsmanifest.xml": manifest(lesson), **_pages(lesson, document, country, xapi=False)})
+    return zipped({"imsmanifest.xml": manifest(lesson), **pages(lesson, document, country, xapi=False)})
 
 
 def as_xapi(lesson: Lesson, document: Document, country: str) -> bytes:
     """An xAPI package (``tincan.xml``): the same page; at its end one statement goes where the platform says."""
-    return _zipped({"tincan.xml": tin_can(lesson), **_pages(lesson, document, country, xapi=True)})
+    return zipped({"tincan.xml": tin_can(lesson), **pages(lesson, document, country, xapi=True)})
 
 
 def activity_id(lesson: Lesson) -> str:
@@ -60,7 +60,7 @@ def manifest(lesson: Lesson) -> bytes:
     resource = Xml.SubElement(resources, f"{{{CP}}}resource", about)
     for name in FILES:
         Xml.SubElement(resource, f"{{{CP}}}file", {"href": name})
-    return _serialised(root)
+    return serialised(root)
 
 
 def tin_can(lesson: Lesson) -> bytes:
@@ -74,16 +74,18 @@ def tin_can(lesson: Lesson) -> bytes:
     Xml.SubElement(activity, f"{{{TIN_CAN}}}name").text = front.title
     Xml.SubElement(activity, f"{{{TIN_CAN}}}description", {"lang": front.language}).text = " ".join(front.objectives)
     Xml.SubElement(activity, f"{{{TIN_CAN}}}launch", {"lang": front.language}).text = FILES[0]
-    return _serialised(root)
+    return serialised(root)
 
 
-def _serialised(root: Xml.Element) -> bytes:
+def serialised(root: Xml.Element) -> bytes:
+    """A document's bytes, indented, the same each time."""
     Xml.indent(root)
     text: bytes = Xml.tostring(root, encoding="utf-8", xml_declaration=True)
     return text + b"\n"
 
 
-def _zipped(files: dict[str, bytes]) -> bytes:
+def zipped(files: dict[str, bytes]) -> bytes:
+    """A package's bytes, the same each time."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as made:
         for name, data in files.items():
@@ -91,7 +93,8 @@ def _zipped(files: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _pages(lesson: Lesson, document: Document, country: str, xapi: bool) -> dict[str, bytes]:
+def pages(lesson: Lesson, document: Document, country: str, xapi: bool) -> dict[str, bytes]:
+    """The lesson's page and what it needs, by name."""
     page = _page(lesson, document, country, xapi).encode()
     return {"index.html": page, **{name: (STATIC / name).read_bytes() for name in FILES[1:]}}
 

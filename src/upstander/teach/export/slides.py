@@ -15,7 +15,6 @@ from pptx.util import Cm, Pt
 from upstander.teach import palette
 from upstander.teach.document import Block, Document, help_line, places_of
 from upstander.teach.lessons import Lesson
-from upstander.teach.words import words
 
 WIDE, HIGH = 33.867, 19.05
 LINES_A_SLIDE = 6
@@ -33,13 +32,12 @@ def as_pptx(lesson: Lesson, document: Document, country: str) -> bytes:
     made.core_properties.title, made.core_properties.author = lesson.front.title, "Upstander"
     made.core_properties.language = lesson.front.language
     _title(made, lesson.front.title, document.subtitle)
-    say = words(lesson.front.language)
     _listing(made, document.part("glance").title, lesson.front.objectives)
     rules = [item for block in document.part("ground_rules").blocks for item in block.items]
     _listing(made, document.part("ground_rules").title, tuple(rules))
     for step in lesson.activities:
         slide = _slide(made, step.title)
-        _text(slide, say("minutes_step", minutes=step.minutes, title=step.title), top=7, size=40, centre=True)
+        _text(slide, f"{step.minutes} min", top=7, size=60, centre=True)
         slide.notes_slide.notes_text_frame.text = step.text
     for card in lesson.cards:
         _card(made, document.part("cards").title, card)
@@ -91,8 +89,8 @@ def _listing(made: Any, title: str, items: tuple[str, ...]) -> None:
         frame = box.text_frame
         frame.word_wrap = True
         frame.text = "\n".join(items[start : start + LINES_A_SLIDE])
-        longest = max(len(each) for each in items)
-        _style(frame, 26 if longest < 75 else 22, palette.INK, align=PP_ALIGN.LEFT)
+        # Read from the back of a room: as large as fits, counting the lines that long items take.
+        _style(frame, 32 if sum(-(-len(each) // 48) for each in items) <= 7 else 26, palette.INK, align=PP_ALIGN.LEFT)
         for paragraph in frame.paragraphs:
             paragraph.space_after = Pt(14)
 

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from lxml import etree  # type: ignore[import-untyped]
 
+from upstander.teach.export.cartridge import CC, QTI, QUIZ_TYPE
 from upstander.teach.export.package import ADL, CP, TIN_CAN
 
 #: A package larger than this, unpacked, is not looked at (bytes).
@@ -44,7 +45,13 @@ def _package(opened: zipfile.ZipFile, schemas: Path | None) -> Iterator[str]:
     if len(set(names)) < len(names):
         yield "a name comes twice."
     if "imsmanifest.xml" in names:
-        yield from _scorm(opened, names, schemas)
+        root = _parsed(opened, "imsmanifest.xml")
+        if isinstance(root, str):
+            yield root
+        elif root.tag == f"{{{CC}}}manifest":
+            yield from _cartridge(opened, names, root)
+        else:
+            yield from _scorm(root, names, schemas)
     elif "tincan.xml" in names:
         yield from _tin_can(opened, names)
     elif "word/document.xml" in names or "ppt/presentation.xml" in names:
@@ -64,11 +71,7 @@ def _parsed(opened: zipfile.ZipFile, name: str) -> etree._Element | str:
         return f"{name}: not well-formed ({error})."
 
 
-def _scorm(opened: zipfile.ZipFile, names: list[str], schemas: Path | None) -> Iterator[str]:
-    root = _parsed(opened, "imsmanifest.xml")
-    if isinstance(root, str):
-        yield root
-        return
+def _scorm(root: etree._Element, names: list[str], schemas: Path | None) -> Iterator[str]:
     ns = {"c": CP}
     if root.tag != f"{{{CP}}}manifest":
         yield f"imsmanifest.xml: the root is {root.tag}, not a SCORM 1.2 manifest."
@@ -93,11 +96,54 @@ def _scorm(opened: zipfile.ZipFile, names: list[str], schemas: Path | None) -> I
         if resource.get("href") not in files:
             yield f"imsmanifest.xml: resource {identifier!r} is launched at a file that it does not list."
         listed |= files
+    yield from _listed(listed, names)
+    if schemas is not None:
+        yield from _by_schema(root, schemas)
+
+
+def _listed(listed: set[str], names: list[str]) -> Iterator[str]:
+    """What a manifest lists must be there, and the other way round."""
     yield from (f"imsmanifest.xml lists {name!r}, which is not in the package." for name in sorted(listed - set(names)))
     unlisted = sorted(name for name in set(names) - listed if not name.endswith((".xsd", "/")))
     yield from (f"{name!r} is in the package and not in imsmanifest.xml." for name in unlisted)
-    if schemas is not None:
-        yield from _by_schema(root, schemas)
+
+
+def _cartridge(opened: zipfile.ZipFile, names: list[str], root: etree._Element) -> Iterator[str]:
+    ns = {"c": CC}
+    if not (root.findtext("c:metadata/c:schemaversion", namespaces=ns) or "").startswith("1."):
+        yield "imsmanifest.xml: `schemaversion` is not that of a Common Cartridge 1.x."
+    if root.find("c:organizations/c:organization/c:item/c:item", ns) is None:
+        yield "imsmanifest.xml: no item, so there is nothing to show."
+    resources = {str(each.get("identifier")): each for each in root.iterfind("c:resources/c:resource", ns)}
+    for item in root.iterfind(".//c:item[@identifierref]", ns):
+        if item.get("identifierref") not in resources:
+            yield f"imsmanifest.xml: item {item.get('identifier')!r} names a resource that is not there."
+    listed: set[str] = {"imsmanifest.xml"}
+    for identifier, resource in resources.items():
+        files = {str(each.get("href")) for each in resource.iterfind("c:file", ns)}
+        listed |= files
+        if resource.get("type") == QUIZ_TYPE:
+            for name in sorted(files & set(names)):
+                yield from _quiz(opened, name)
+        elif resource.get("href") not in files:
+            yield f"imsmanifest.xml: resource {identifier!r} is opened at a file that it does not list."
+    yield from _listed(listed, names)
+
+
+def _quiz(opened: zipfile.ZipFile, name: str) -> Iterator[str]:
+    root = _parsed(opened, name)
+    if isinstance(root, str):
+        yield root
+        return
+    ns = {"q": QTI}
+    items = root.findall(".//q:item", ns)
+    if not items:
+        yield f"{name}: no question."
+    for item in items:
+        choices = {each.get("ident") for each in item.iterfind(".//q:response_label", ns)}
+        right = [each.text for each in item.iterfind(".//q:varequal", ns)]
+        if len(right) != 1 or right[0] not in choices:
+            yield f"{name}: question {item.get('ident')!r} has no one right answer among its choices."
 
 
 def _by_schema(root: etree._Element, schemas: Path) -> Iterator[str]:

@@ -1,0 +1,145 @@
+"""The index's inner loops, compiled by numba: building the tables, searching them, looking at everything.
+
+Only arrays go in and out; what they mean is in ``index``. Compiled code is kept beside this file, or in numba's cache.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+CHUNKS = 16
+CHUNK_BITS = 16
+KEYS = 1 << CHUNK_BITS
+
+#: So many candidates ahead the memory is asked for: it is what a search waits for.
+AHEAD = 16
+
+Array = Any
+
+
+@intrinsic
+def _ones(typing: Any, x: Any) -> Any:
+    """How many bits are set: one instruction."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), code
+
+
+@intrinsic
+def _soon(typing: Any, hashes: Any, place: Any) -> Any:
+    """Have the fingerprint at a place of a contiguous array (n, 4) fetched: it is read soon."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        byte, word = ir.IntType(8).as_pointer(), ir.IntType(32)
+        offset = builder.mul(arguments[1], ir.Constant(arguments[1].type, 32))
+        address = builder.gep(builder.bitcast(array.data, byte), [offset])
+        kind = ir.FunctionType(ir.VoidType(), [byte, word, word, word])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # To be read (0), to be kept (3), data (1).
+        builder.call(function, [address, *(ir.Constant(word, value) for value in (0, 3, 1))])
+        return context.get_dummy_value()
+
+    return types.void(hashes, types.int64), code
+
+
+@numba.njit(inline="always", cache=True)
+def _apart(hashes: Array, place: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    return (
+        _ones(hashes[place, 0] ^ a) + _ones(hashes[place, 1] ^ b) + _ones(hashes[place, 2] ^ c)
+        + _ones(hashes[place, 3] ^ d)
+    )  # fmt: skip
+
+
+@numba.njit(inline="always", cache=True)
+def _chunk(hashes: Array, place: Any, chunk: Any) -> Any:
+    return np.int64((hashes[place, chunk >> 2] >> np.uint64((chunk & 3) * 16)) & np.uint64(0xFFFF))
+
+
+@numba.njit(cache=True, nogil=True)
+def build(hashes: Array, offsets: Array, postings: Array) -> None:
+    """Fill the tables: ``offsets`` (16, 65537) and ``postings`` (16, n), places sorted by each chunk of 16 bits."""
+    for chunk in range(CHUNKS):
+        row = offsets[chunk]
+        row[:] = 0
+        for place in range(hashes.shape[0]):
+            row[_chunk(hashes, place, chunk) + 1] += 1
+        for key in range(KEYS):
+            row[key + 1] += row[key]
+        after = row[:KEYS].copy()
+        for place in range(hashes.shape[0]):
+            key = _chunk(hashes, place, chunk)
+            postings[chunk, after[key]] = place
+            after[key] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _met_before(hashes: Array, place: Any, words: Array, chunk: Any, reach: Any) -> Any:
+    """Whether an earlier chunk led here already."""
+    for earlier in range(chunk):
+        shift = np.uint64((earlier & 3) * 16)
+        differs = ((hashes[place, earlier >> 2] ^ words[earlier >> 2]) >> shift) & np.uint64(0xFFFF)
+        if _ones(differs) <= reach:
+            return True
+    return False
+
+
+@numba.njit(cache=True, nogil=True)
+def search(
+    hashes: Array, offsets: Array, postings: Array, alive: Array, queries: Array, radius: int, out: Array
+) -> int:
+    """Every living place within ``radius`` (at most 31) of each query: rows (query, place, distance) of ``out``.
+
+    Returns how many there are; when that is more than ``out`` holds, the rest was only counted.
+    """
+    found = 0
+    reach = np.uint64(1 if radius > 15 else 0)
+    limit = np.uint64(radius)
+    flips = 17 if radius > 15 else 1
+    for query in range(queries.shape[0]):
+        words = queries[query]
+        a, b, c, d = words[0], words[1], words[2], words[3]
+        for chunk in range(CHUNKS):
+            row = postings[chunk]
+            own = np.int64((words[chunk >> 2] >> np.uint64((chunk & 3) * 16)) & np.uint64(0xFFFF))
+            for flip in range(flips):
+                key = own if flip == 0 else own ^ (1 << (flip - 1))
+                start, end = offsets[chunk, key], offsets[chunk, key + 1]
+                for at in range(start, min(start + AHEAD, end)):
+                    _soon(hashes, np.int64(row[at]))
+                for at in range(start, end):
+                    if at + AHEAD < end:
+                        _soon(hashes, np.int64(row[at + AHEAD]))
+                    place = row[at]
+                    apart = _apart(hashes, place, a, b, c, d)
+                    if apart <= limit and alive[place] and not _met_before(hashes, place, words, chunk, reach):
+                        if found < out.shape[0]:
+                            out[found, 0], out[found, 1], out[found, 2] = query, place, apart
+                        found += 1
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def scan(hashes: Array, alive: Array, count: int, queries: Array, radius: int, out: Array) -> int:
+    """What ``search`` finds, for any radius and without tables: by looking at the first ``count`` places."""
+    found = 0
+    limit = np.uint64(radius)
+    for place in range(count):
+        if not alive[place]:
+            continue
+        for query in range(queries.shape[0]):
+            words = queries[query]
+            apart = _apart(hashes, place, words[0], words[1], words[2], words[3])
+            if apart <= limit:
+                if found < out.shape[0]:
+                    out[found, 0], out[found, 1], out[found, 2] = query, place, apart
+                found += 1
+    return found
