@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
@@ -12,6 +13,7 @@ from upstander.watch.errors import Lost, WatchError
 
 PORTS = {"rtmp": 1935, "rtmps": 443, "rtsp": 554, "http": 80, "https": 443, "srt": 9710, "whep": 443, "whep+http": 80}
 SCHEMES = tuple(PORTS)
+_IP = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{0,4}:){2,7}[0-9a-f.]*", re.I)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -50,6 +52,11 @@ def shown(url: str) -> str:
     head = url.split("?", 1)[0].split("#", 1)[0]
     scheme, mark, rest = head.partition("://")
     return f"{scheme}{mark}{rest.rsplit('@', 1)[-1]}"[:300] if mark else head[:300]
+
+
+def for_logs(text: str) -> str:
+    """A message without IP addresses: people on the spot may read them, logs may not keep them."""
+    return _IP.sub("an address", text)
 
 
 def check(url: str, rules: Rules) -> SplitResult:

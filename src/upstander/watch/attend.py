@@ -21,6 +21,7 @@ from upstander.model.vocabulary import AgeBand
 from upstander.model.wire import WireError, decode_event
 from upstander.settings import Settings
 from upstander.watch import start, transcripts
+from upstander.watch.address import for_logs
 from upstander.watch.errors import WatchError
 from upstander.watch.fingerprint import Prints
 from upstander.watch.messages import Clip
@@ -165,10 +166,10 @@ class Attendant:
             self._started.discard((out.platform, out.broadcast))
             if out.note:
                 self._refused.add((out.platform, out.broadcast))
-                log.warning("watch: %s is watched no longer: %s", out.broadcast, out.note)
+                log.warning("watch: %s is watched no longer: %s", out.broadcast, for_logs(out.note))
         elif out.kind == "note":
             self._ready = True
-            log.info("watch: %s", out.note)
+            log.info("watch: %s", for_logs(out.note))
 
     async def _observe(self, out: Out) -> None:
         raw = msgspec.json.encode(out.event)

@@ -104,12 +104,12 @@ class Relay:
             if far is not None and self._keep(far):
                 pump(near, far, self._count)
         except Lost as error:
-            log.info("watch: %s", error)
+            log.info("watch: %s", address.for_logs(str(error)))
         except WatchError as error:
             self.refused.append(str(error))
-            log.warning("watch: %s", error)
+            log.warning("watch: %s", address.for_logs(str(error)))
         except OSError as error:
-            log.info("watch: the source gave up (%s)", error)
+            log.info("watch: the source gave up (%s)", address.for_logs(str(error)))
         finally:
             for end in (near, far):
                 if end is not None:
