@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-packages=(openssl nginx libnginx-mod-rtmp ffmpeg chromium fonts-dejavu-core prosody prosody-modules espeak-ng libchromaprint1 libseccomp2)
+packages=(openssl nginx libnginx-mod-rtmp ffmpeg chromium fonts-dejavu-core prosody prosody-modules espeak-ng libchromaprint1 libseccomp2 srt-tools)
 if ! scripts/apt.sh "${packages[@]}"; then
   if [ "${CI:-}" = true ]; then
     echo "test: packages are missing and CI must not skip" >&2

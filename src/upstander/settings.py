@@ -305,9 +305,10 @@ def load(path: Path | None) -> Settings:
     ncmec = settings.reports.ncmec
     ncmec = msgspec.structs.replace(ncmec, password_file=_beside(base, ncmec.password_file))
     reports = msgspec.structs.replace(settings.reports, ncmec=ncmec)
+    watch = msgspec.structs.replace(settings.watch, speech_model=_beside(base, settings.watch.speech_model))
     return msgspec.structs.replace(
         settings, data=str(base / settings.data), packs=packs, policy=policy, vault=vault, console=console,
-        adapters=adapters, exchanges=exchanges, reports=reports,
+        adapters=adapters, exchanges=exchanges, reports=reports, watch=watch,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import re
 import secrets
@@ -132,6 +133,13 @@ def test_frames_and_words_of_a_live_stream(site: Site) -> None:
         until(lambda: "media" in parts(site), 60, "sealed media")
     finally:
         speaker.stop()
+    data = str(site.folder / "data")
+    assert subprocess.run([UPSTANDER, "vault", "verify", "--data", data], check=False, timeout=60).returncode == 0
+    address = sealed(site, "media")[0]
+    named = ["--data", data, "--by", "A. Officer", "--why", "a test"]
+    shown = subprocess.run([UPSTANDER, "vault", "show", address, *named], capture_output=True, timeout=60, check=True)
+    with av.open(io.BytesIO(shown.stdout)) as played:
+        assert {stream.type for stream in played.streams} == {"video", "audio"}
     ledger = [entry for entry in told(site) if entry["kind"] == "media"]
     assert [(entry["by"], BASIS in entry["why"], entry["reference"]) for entry in ledger] == [
         ("A. Officer", True, f"media:{APP}:GB")
@@ -142,6 +150,14 @@ def parts(site: Site) -> set[str]:
     connection = sqlite3.connect(site.folder / "data" / "vault" / "ledger.sqlite3")
     try:
         return {part for (part,) in connection.execute("SELECT part FROM items")}
+    finally:
+        connection.close()
+
+
+def sealed(site: Site, part: str) -> list[str]:
+    connection = sqlite3.connect(site.folder / "data" / "vault" / "ledger.sqlite3")
+    try:
+        return [address for (address,) in connection.execute("SELECT address FROM items WHERE part = ?", (part,))]
     finally:
         connection.close()
 

@@ -64,6 +64,14 @@ def test_addresses_in_messages_show_no_secrets() -> None:
     assert shown == "rtmp://cdn.example.org/live/a"
 
 
+def test_logs_keep_no_ip_addresses() -> None:
+    told = "b1: the host '127.0.0.1' lies in a private network (::ffff:127.0.0.1, fe80::1); again in 1.5 s at 10:20:30"
+    kept = address.for_logs(told)
+    assert "127.0.0.1" not in kept
+    assert "fe80" not in kept
+    assert "again in 1.5 s" in kept
+
+
 def test_a_broadcasts_id_cannot_change_where_its_stream_is() -> None:
     settings = WatchSettings(sources={"mysite": "rtmp://127.0.0.1:1935/live/{broadcast}"})
     assert address_of(settings, "mysite", "b1") == "rtmp://127.0.0.1:1935/live/b1"

@@ -12,7 +12,7 @@ from support import settings_in
 from upstander.gateway.hub import Published
 from upstander.model.decision import Decision
 from upstander.model.vocabulary import AgeBand
-from upstander.settings import CaseSettings, Settings, SettingsError
+from upstander.settings import CaseSettings, Settings, SettingsError, load
 from upstander.vault import opening
 from upstander.vault.entries import Kind, decode
 from upstander.vault.vault import Vault, now_ms
@@ -136,6 +136,25 @@ def test_transcripts_are_gone_after_their_time_and_leave_no_trace(tmp_path: Path
     none.add("mysite", "b1", Line(0, "unknown", "en", 0.8, "a sentence"))
     assert none.before("mysite", "b1", 1, 10) == []
     none.close()
+
+
+def test_settings_are_read_and_slips_of_the_pen_named(tmp_path: Path) -> None:
+    file = tmp_path / "upstander.toml"
+    head = '[watch]\nenabled = true\nspeech_model = "models/small"\n[watch.sources]\nmysite = "rtmp://127.0.0.1/{broadcast}"\n'
+    keeps = '[[watch.keep]]\nplatform = "mysite"\njurisdiction = "GB"\nlegal_basis = "An Act, section 7"\nby = "ann"\n'
+    file.write_text(head + keeps)
+    read = load(file).watch
+    assert read.speech_model == str(tmp_path / "models/small")
+    assert read.keep_of("mysite") == KeepSettings("mysite", "GB", "An Act, section 7", "ann", 60)
+    file.write_text(head + keeps.replace("jurisdiction", "jurisdicton"))
+    with pytest.raises(SettingsError, match="jurisdiction"):
+        load(file)
+    file.write_text("[watch]\nenabeld = true\n")
+    with pytest.raises(SettingsError, match="Did you mean `enabled`"):
+        load(file)
+    file.write_text(head + keeps.replace('"An Act, section 7"', '""'))
+    with pytest.raises(SettingsError, match="legal_basis"):
+        load(file)
 
 
 def test_settings_that_cannot_be_kept_are_refused_at_the_start(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from watch_support import pattern
 from upstander.watch import pdq
 from upstander.watch.decode import plane_of, samples_of
 
-SIZES = ((320, 180), (640, 360), (200, 300), (517, 333))
+SIZES = ((320, 180), (256, 256), (200, 300), (389, 251), (640, 360))
 
 
 def bits_apart(picture: av.VideoFrame) -> tuple[int, int, int]:

@@ -176,6 +176,13 @@ def test_a_decoder_that_says_nothing_is_ended_and_the_watcher_goes_on(young: Nur
     assert found.watcher.state.killed == 1
 
 
+def test_a_name_that_the_dns_does_not_know_is_tried_again(young: Nursery) -> None:
+    source = Source("rtmp://nowhere.invalid/live/x", Rules(hosts=("nowhere.invalid",)))
+    found = prepared(source, young, limits=Limits(attempts=2))
+    assert found.watcher.run()
+    assert found.watcher.state.tries == 2
+
+
 def test_stopping_is_quick_and_leaves_no_process(young: Nursery) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

@@ -95,6 +95,8 @@ def _check(config: Path | None, data: str | None) -> Iterator[Finding]:
     yield from _decides(settings)
     yield from _folder(settings)
     yield _port(settings)
+    if settings.watch.enabled:
+        yield _watch(settings)
     for adapter in settings.adapters:
         yield from _adapter(adapter)
     if not settings.adapters:
@@ -114,6 +116,17 @@ def _packages() -> Iterator[Finding]:
     else:
         yield Finding("packages", "ok", ", ".join(found))
     yield Finding("sqlite", "ok", sqlite3.sqlite_version)
+
+
+def _watch(settings: Settings) -> Finding:
+    """Whether what [watch] asks for can be."""
+    from upstander.watch import attached  # noqa: PLC0415 (only where it is asked for)
+
+    try:
+        attached.check(settings)
+    except SettingsError as error:
+        return Finding("watch", "problem", str(error))
+    return Finding("watch", "ok", f"streams of {', '.join(settings.watch.sources)}; decoders can be sandboxed")
 
 
 def _decides(settings: Settings) -> Iterator[Finding]:

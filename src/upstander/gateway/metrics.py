@@ -79,6 +79,15 @@ class Metrics:
         for event, count in intake.nudges.counts.items():
             nudges.add_metric([event], count)
         yield nudges
+        if service.attendant is not None:
+            states = service.attendant.states
+            for name, help_text, value in (
+                ("upstander_watch_streams", "Streams that are open.", sum(s.state == "open" for s in states)),
+                ("upstander_watch_waiting", "Streams that are tried again.", sum(s.state != "open" for s in states)),
+                ("upstander_watch_frames", "Frames of the streams watched now.", sum(s.frames for s in states)),
+                ("upstander_watch_killed", "Decoders ended at their deadline.", sum(s.killed for s in states)),
+            ):
+                yield GaugeMetricFamily(name, help_text, value=value)
         yield from case_metrics(service.settings.folder / "cases.sqlite3")
         yield GaugeMetricFamily("upstander_ready", "1 when events are accepted.", value=int(intake.available))
         yield GaugeMetricFamily(

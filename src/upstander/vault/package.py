@@ -48,7 +48,7 @@ def export(vault: Vault, rows: Sequence[Row], by: str, why: str, recipient: str 
     files: dict[str, bytes] = {f"ledger/{entry.seq:08}.json": encode(entry) for entry in entries}
     listed = []
     for row, (salt, content) in opened:
-        name = f"items/{row.part}-{row.address[:16]}.json"
+        name = f"items/{row.part}-{row.address[:16]}.{'mkv' if row.part == 'media' else 'json'}"
         files[name] = content
         listed.append(Listed(row.address, row.part, name, salt.hex(), row.seq))
     stamps = _stamps(ledger, min(row.seq for row in rows), head.size)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
-from upstander.watch.errors import WatchError
+from upstander.watch.errors import Lost, WatchError
 
 PORTS = {"rtmp": 1935, "rtmps": 443, "rtsp": 554, "http": 80, "https": 443, "srt": 9710, "whep": 443, "whep+http": 80}
 SCHEMES = tuple(PORTS)
+_IP = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b|\b(?:[0-9a-f]{0,4}:){2,7}[0-9a-f.]*", re.I)
 
 
 class Rules(msgspec.Struct, frozen=True):
@@ -52,6 +54,11 @@ def shown(url: str) -> str:
     return f"{scheme}{mark}{rest.rsplit('@', 1)[-1]}"[:300] if mark else head[:300]
 
 
+def for_logs(text: str) -> str:
+    """A message without IP addresses: people on the spot may read them, logs may not keep them."""
+    return _IP.sub("an address", text)
+
+
 def check(url: str, rules: Rules) -> SplitResult:
     """The parts of an address whose scheme and host may be watched. Raises ``WatchError``."""
     parts = split(url)
@@ -87,7 +94,8 @@ def public(address: str) -> bool:
 
 
 def resolve(host: str, port: int, rules: Rules, kind: socket.SocketKind = socket.SOCK_STREAM) -> list[str]:
-    """The IP addresses behind a host on the list, all of which are allowed. Raises ``WatchError``.
+    """The IP addresses behind a host on the list, all of which are allowed. Raises ``WatchError``; ``Lost`` when the
+    DNS does not know the host.
 
     Whoever connects uses these addresses and not the name, so that a second answer of the DNS changes nothing.
     """
@@ -95,7 +103,7 @@ def resolve(host: str, port: int, rules: Rules, kind: socket.SocketKind = socket
     try:
         found = [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=kind)]
     except (OSError, UnicodeError) as error:
-        raise WatchError(f"the host {host!r} is not known ({error}).") from None
+        raise Lost(f"the host {host!r} is not known just now ({error}).") from None
     if not any(entry.lower() in (host.lower(), f"{host.lower()}:{port}") for entry in rules.private):
         inside = [address for address in found if not public(address)]
         if inside:

@@ -12,6 +12,7 @@ from upstander.model.events import AnyEvent, Frame, Speech
 from upstander.model.vocabulary import AgeBand
 from upstander.watch.age import AgeModel
 from upstander.watch.faces import FaceBoxes, FaceCount, rgb_of
+from upstander.watch.fingerprint import Print, Printer
 from upstander.watch.messages import Picture, Sound
 from upstander.watch.scene import Scene
 from upstander.watch.speech import Heard, Recogniser
@@ -35,10 +36,10 @@ class Models:
     ) -> None:
         self.faces, self.age, self.voice, self.recogniser = faces, age, voice, recogniser
 
-    def close(self) -> None:
-        """Finish what is being recognised, then let go."""
+    def close(self, finish: bool = True) -> None:
+        """Finish what is being recognised (or forget what waits), then let go."""
         if self.recogniser is not None:
-            self.recogniser.close()
+            self.recogniser.close(finish)
         if self.age is not None:
             self.age.close()
 
@@ -62,6 +63,7 @@ class Analyst:
         event: Callable[[AnyEvent], None],
         said: Callable[[Said], None],
         live: bool = True,
+        printed: Callable[[Print], None] | None = None,
     ) -> None:
         self.broadcast, self.models = broadcast, models
         self._event, self._said, self._live = event, said, live
@@ -72,6 +74,8 @@ class Analyst:
         self._voices: dict[int, Voice] = {}
         self._titles: list[str] = []
         self._frames = self._words = 0
+        self._printed = printed
+        self._printer = Printer() if printed is not None else None
 
     def opened(self, titles: Sequence[str]) -> None:
         """The stream was opened (again): offsets go on from where the broadcast is."""
@@ -86,6 +90,12 @@ class Analyst:
             if ended is not None:
                 self._recognise(ended)
         self._voices = {}
+        if self._printer is not None:
+            self._print(self._printer.end())
+
+    def _print(self, made: Print | None) -> None:
+        if made is not None and self._printed is not None:
+            self._printed(made)
 
     def picture(self, picture: Picture) -> Frame:
         """The ``frame`` event of a sampled frame; it is passed on."""
@@ -120,7 +130,9 @@ class Analyst:
         return self._count.add(len(boxes)), bands
 
     def sound(self, sound: Sound) -> None:
-        """A piece of a track: what was said in it comes out later."""
+        """A piece of a track: what was said in it comes out later. The first track is fingerprinted."""
+        if self._printer is not None and sound.track == 0:
+            self._print(self._printer.hear(sound.pcm, self._base_ms + sound.offset_ms))
         if self.models.voice is None or self.models.recogniser is None:
             return
         voice = self._voices.setdefault(sound.track, Voice(self.models.voice, sound.track))

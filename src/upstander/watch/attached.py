@@ -10,6 +10,7 @@ from upstander.settings import Settings, SettingsError
 from upstander.watch import start
 from upstander.watch.attend import Attendant
 from upstander.watch.errors import WatchError
+from upstander.watch.fingerprint import library
 
 if TYPE_CHECKING:
     from upstander.gateway.service import Service
@@ -23,6 +24,8 @@ def check(settings: Settings) -> None:
     try:
         start.check()
         start.rules(watch)
+        if watch.fingerprint_days:
+            library()
     except WatchError as error:
         raise SettingsError(str(error)) from None
     if not watch.sources:

@@ -21,7 +21,9 @@ from upstander.model.vocabulary import AgeBand
 from upstander.model.wire import WireError, decode_event
 from upstander.settings import Settings
 from upstander.watch import start, transcripts
+from upstander.watch.address import for_logs
 from upstander.watch.errors import WatchError
+from upstander.watch.fingerprint import Prints
 from upstander.watch.messages import Clip
 from upstander.watch.supervisor import Do, Out
 from upstander.watch.watcher import State
@@ -52,6 +54,8 @@ class Attendant:
         self.transcripts = transcripts.Transcripts(
             settings.folder / "transcripts.sqlite3", settings.watch.transcript_hours
         )
+        days = settings.watch.fingerprint_days
+        self.prints = Prints(settings.folder / "fingerprints.sqlite3", days) if days else None
         self._process: Process | None = None
         self._started: set[Key] = set()
         self._refused: set[Key] = set()
@@ -68,6 +72,8 @@ class Attendant:
                 tasks.create_task(self._expire())
         finally:
             self.transcripts.close()
+            if self.prints is not None:
+                self.prints.close()
 
     async def _supervise(self) -> None:
         while True:
@@ -150,6 +156,8 @@ class Attendant:
             await self._observe(out)
         elif out.kind == "said" and out.event is not None:
             await self._heard(out)
+        elif out.kind == "print" and out.print is not None and self.prints is not None:
+            self.prints.add(out.platform, out.broadcast, now_ms(), out.print)
         elif out.kind == "states":
             self.states = out.states
         elif out.kind == "clips":
@@ -158,10 +166,10 @@ class Attendant:
             self._started.discard((out.platform, out.broadcast))
             if out.note:
                 self._refused.add((out.platform, out.broadcast))
-                log.warning("watch: %s is watched no longer: %s", out.broadcast, out.note)
+                log.warning("watch: %s is watched no longer: %s", out.broadcast, for_logs(out.note))
         elif out.kind == "note":
             self._ready = True
-            log.info("watch: %s", out.note)
+            log.info("watch: %s", for_logs(out.note))
 
     async def _observe(self, out: Out) -> None:
         raw = msgspec.json.encode(out.event)
@@ -213,6 +221,8 @@ class Attendant:
         while True:
             began = time.monotonic()
             gone = await asyncio.to_thread(self.transcripts.expire, now_ms())
+            if self.prints is not None:
+                await asyncio.to_thread(self.prints.expire, now_ms())
             if gone:
                 log.info("watch: %d transcripts are gone: they showed nothing and their time was over", gone)
             await asyncio.sleep(max(1.0, EXPIRE_S - (time.monotonic() - began)))

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from upstander.watch import address
-from upstander.watch.errors import WatchError
+from upstander.watch.errors import Lost, WatchError
 
 log = logging.getLogger(__name__)
 
@@ -103,11 +103,13 @@ class Relay:
             far = connect(self.target, self.rules) if self.target is not None else self._proxied(near)
             if far is not None and self._keep(far):
                 pump(near, far, self._count)
+        except Lost as error:
+            log.info("watch: %s", address.for_logs(str(error)))
         except WatchError as error:
             self.refused.append(str(error))
-            log.warning("watch: %s", error)
+            log.warning("watch: %s", address.for_logs(str(error)))
         except OSError as error:
-            log.info("watch: the source gave up (%s)", error)
+            log.info("watch: the source gave up (%s)", address.for_logs(str(error)))
         finally:
             for end in (near, far):
                 if end is not None:

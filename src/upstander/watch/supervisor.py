@@ -20,6 +20,7 @@ from upstander.watch import start
 from upstander.watch.analyst import Analyst, Models, Said
 from upstander.watch.buffer import Buffer
 from upstander.watch.errors import WatchError
+from upstander.watch.fingerprint import Print
 from upstander.watch.messages import Clip
 from upstander.watch.nursery import Nursery
 from upstander.watch.settings import WatchSettings
@@ -43,8 +44,9 @@ class Do(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Out(msgspec.Struct, omit_defaults=True):
-    """What comes out: an ``event``; ``said`` (words that may or may not become one); a ``note`` for the log;
-    ``states`` of all watchers; ``clips`` that were asked for; ``gone``: a watcher ended (``note`` says why)."""
+    """What comes out: an ``event``; ``said`` (words that may or may not become one); a ``note`` for the log; ``states``
+    of all watchers; ``clips`` that were asked for; a ``print`` of the sound; ``gone``: a watcher ended (``note`` says
+    why)."""
 
     kind: str
     platform: str = ""
@@ -55,6 +57,7 @@ class Out(msgspec.Struct, omit_defaults=True):
     states: list[State] = []
     clips: list[Clip] = []
     ref: int = 0
+    print: Print | None = None
 
 
 class Supervisor:
@@ -99,7 +102,11 @@ class Supervisor:
         except WatchError as error:
             self.say(Out("gone", *key, note=str(error)))
             return
-        analyst = Analyst(broadcast, self._models, self._event(platform), self._said(platform))
+        prints = self.settings.fingerprint_days > 0
+        analyst = Analyst(
+            broadcast, self._models, self._event(platform), self._said(platform),
+            printed=(lambda made: self.say(Out("print", *key, print=made))) if prints else None,
+        )  # fmt: skip
         buffer = Buffer(keep.seconds) if keep is not None else None
         watcher = Watcher(
             source, start.order(self.settings, keep is not None), analyst, self._nursery,
@@ -156,12 +163,12 @@ class Supervisor:
         for watcher in list(self._watchers.values()):
             watcher.stop()
         self._nursery.close()
-        self._models.close()
+        self._models.close(finish=False)
 
 
 def main(into: BinaryIO, out: BinaryIO) -> None:
     """Obey until the service has gone."""
-    os.nice(10)
+    os.nice(5)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the service says when to end
     settings = msgspec.json.decode(into.readline(), type=WatchSettings)
     supervisor = Supervisor(settings, out)

@@ -43,8 +43,8 @@ def answer(source: Source, offer: str) -> str:
 
 
 def checked(sdp: str, source: Source, server: list[str]) -> str:
-    """The answer without candidates in places that the rules do not allow: the server's own address, public ones, and private
-    ones that are listed stay."""
+    """The answer without candidates in places that the rules do not allow. What stays: the server's own address, public
+    ones, and private ones that are listed."""
     kept = []
     for line in sdp.splitlines():
         if line.startswith("a=candidate:"):
