@@ -15,6 +15,9 @@ import httpx
 from people_support import Browser, Clock, add
 
 from support import comment, gateway, started
+from upstander.captures.banks import QUARANTINED, Value
+from upstander.captures.opening import open_banks
+from upstander.captures.values import Kind
 from upstander.cases.follow import Follower
 from upstander.console.core import Console
 from upstander.gateway.configuration import configuration_to_start
@@ -38,6 +41,22 @@ PEOPLE = {
     "aud": Role.AUDITOR,
 }
 JSON = {"accept": "application/json"}
+
+
+def fill_banks(settings: Settings) -> list[str]:
+    """A bank with three entries, one of them in quarantine, and one bank that never matches; the entries' ids."""
+    banks = open_banks(settings)
+    try:
+        banks.make("known", "ada")
+        banks.make("logos", "ada", negative=True)
+        values = [Value(Kind.SHA256, f"{n:064x}", f"ref-{n}") for n in range(3)]
+        banks.take_in("known", values, "partner")
+        entries = sorted(entry.id for entry in banks.opened("known"))
+        banks.set_state(entries[0], QUARANTINED, "upstander", "it matched 51 places within two hours")
+        banks.vote(entries[1], "ada", "looked at", confirm=True)
+    finally:
+        banks.close()
+    return entries
 
 
 @dataclass

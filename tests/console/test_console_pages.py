@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from console_support import PEOPLE, PRESSING
+from console_support import PEOPLE, PRESSING, fill_banks
 from people_support import add
 
 from support import UPSTANDER, Served, bearer, comment, lines, make_key, serve, started, until
@@ -20,6 +20,7 @@ from upstander.cases.store import Store
 from upstander.people.model import Stage
 from upstander.people.sessions import Sessions
 from upstander.people.store import People
+from upstander.settings import Settings
 
 CHROMIUM = Path("/usr/bin/chromium")
 if not CHROMIUM.exists():
@@ -51,6 +52,8 @@ PAGES = {
     "reviews-none": ("mo", "/reviews"),
     "care": ("sen", "/care"),
     "policy": ("ana", "/policy"),
+    "banks": ("sen", "/banks"),
+    "banks-to-read": ("ana", "/banks"),
 }
 
 
@@ -81,6 +84,8 @@ def seeded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeded]:
     people.close()
     key = make_key(data)
     subprocess.run([str(UPSTANDER), "vault", "init", "--data", "data"], cwd=folder, check=True, capture_output=True)
+    settings = Settings(data=str(data))
+    fill_banks(settings)
     with serve(folder, TOML) as served:
         events = []
         for n in range(5):

@@ -97,11 +97,13 @@ class Entry(msgspec.Struct, frozen=True):
 class Banks:
     """The banks in a file. Raises ``CaptureError`` when it cannot be opened, ``VaultError`` when the key is not there.
 
-    One thread at a time may use it; several processes may.
+    One thread at a time may use it; several processes may. ``place``: what stands before a person's name in the ledger
+    (empty where the person signed in).
     """
 
-    def __init__(self, path: Path, key: KeyEncryption, audit: Audit) -> None:
-        self._key, self._audit, self._ciphers = key, audit, dict[str, tuple[AESGCM, bytes]]()
+    def __init__(self, path: Path, key: KeyEncryption, audit: Audit, place: str = "command line") -> None:
+        self._key, self._audit, self._place = key, audit, place
+        self._ciphers: dict[str, tuple[AESGCM, bytes]] = {}
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             path.touch(mode=0o600)
@@ -143,7 +145,7 @@ class Banks:
 
     def note(self, act: Act, by: str, bank: str, detail: str = "") -> None:
         """An entry of the ledger of what people looked at and did."""
-        self._audit.append(Note(f"command line {by}", act, subject=f"bank {bank}", detail=detail))
+        self._audit.append(Note(f"{self._place} {by}".strip(), act, subject=f"bank {bank}", detail=detail))
 
     # -- banks ---------------------------------------------------------------------------------------------------
 

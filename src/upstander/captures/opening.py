@@ -37,10 +37,11 @@ def bank_key(settings: Settings) -> KeyEncryption:
     return key_of(settings)
 
 
-def open_banks(settings: Settings) -> Banks:
-    """The banks; made when there are none. Raises ``VaultError`` when their key is not to be had."""
+def open_banks(settings: Settings, place: str = "command line") -> Banks:
+    """The banks; made when there are none. Raises ``VaultError`` when their key is not to be had. ``place``: as for
+    ``Banks``."""
     audit = Audit(settings.audit_path, many=settings.console.many_broadcasts)
-    return Banks(banks_path(settings), bank_key(settings), audit)
+    return Banks(banks_path(settings), bank_key(settings), audit, place)
 
 
 def open_matcher(settings: Settings) -> Matcher | None:

@@ -64,6 +64,14 @@ class KeysAnswer(msgspec.Struct):
     made: str
 
 
+class BanksAnswer(msgspec.Struct):
+    """Banks of fingerprints as ``captures.overview`` tells them (the extra `captures` may be missing: then why)."""
+
+    banks: list[Any]
+    quarantined: list[Any]
+    missing: str
+
+
 class NewKey(msgspec.Struct):
     """A key to be made."""
 

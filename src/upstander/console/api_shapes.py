@@ -11,6 +11,7 @@ from upstander.cases.bulk import Batch, Undone
 from upstander.cases.states import State
 from upstander.console.api_admin_types import (
     AccountAnswer,
+    BanksAnswer,
     Code,
     Codes,
     HealthAnswer,
@@ -142,6 +143,8 @@ SHAPES: dict[tuple[str, str], Shape] = {
     ("POST", "/reviews/{case}/unveil"): Shape("Unveil the words of the case under review", ReviewAnswer),
     ("GET", "/policy"): Shape("The policy in force", PolicyAnswer),
     ("POST", "/policy/back-test"): Shape("Try another policy on the last events", PolicyAnswer, PolicyText),
+    ("GET", "/banks"): Shape("Banks of fingerprints, without their values", BanksAnswer),
+    ("POST", "/banks/entries/{entry}/release"): Shape("Take an entry out of quarantine", BanksAnswer, Why),
     ("GET", "/statistics"): Shape("Counts, time to the first look, agreement of second reviews", StatisticsAnswer),
     ("GET", "/health"): Shape("The state of the service", HealthAnswer),
     ("GET", "/keys"): Shape("API keys", KeysAnswer),

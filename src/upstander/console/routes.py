@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from upstander.console import (
     account,
+    banks_page,
     broadcast_page,
     care_page,
     case_acts,
@@ -105,6 +106,8 @@ HANDLERS: dict[tuple[str, str], Handler] = {
     ("POST", "/reviews/{case}/unveil"): reviews_page.unveil,
     ("GET", "/policy"): policy_page.policy,
     ("POST", "/policy/back-test"): policy_page.back_test,
+    ("GET", "/banks"): banks_page.banks,
+    ("POST", "/banks/entries/{entry}/release"): banks_page.release,
     ("GET", "/statistics"): state_pages.statistics,
     ("GET", "/health"): state_pages.health,
     ("GET", "/keys"): keys_page.keys,

@@ -56,6 +56,7 @@ PAGES = (
     ("/keys", "API keys", Permission.KEYS_MANAGE),
     ("/audit", "Ledger", Permission.AUDIT_VIEW),
     ("/policy", "Policy", Permission.POLICY_VIEW),
+    ("/banks", "Banks", Permission.BANK_VIEW),
     ("/health", "Health", Permission.HEALTH_VIEW),
     ("/statistics", "Statistics", Permission.STATISTICS_VIEW),
     ("/care", "Care", Permission.CASE_VIEW),

@@ -90,6 +90,7 @@ class Act(StrEnum):
     OWN_RECOVERY_USED = "own recovery code used"
     OWN_PASSKEY = "own passkeys changed"
     OWN_SESSIONS = "own other sessions ended"
+    BANKS_VIEW = "banks listed"
     BANK_READ = "bank read"
     BANK_CHANGE = "bank changed"
     CAPTURE_TRACED = "capture traced"

@@ -42,6 +42,8 @@ class Permission(StrEnum):
     REPORT_APPROVE = "report:approve"
     REPORT_FILE = "report:file"
     POLICY_VIEW = "policy:view"
+    BANK_VIEW = "bank:view"
+    BANK_CHANGE = "bank:change"
     HEALTH_VIEW = "health:view"
     KEYS_MANAGE = "keys:manage"
     PEOPLE_MANAGE = "people:manage"
@@ -78,6 +80,8 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.REPORT_APPROVE: frozenset({Role.SENIOR}),
     Permission.REPORT_FILE: frozenset({Role.SENIOR, Role.EVIDENCE}),
     Permission.POLICY_VIEW: frozenset({Role.SENIOR, Role.ANALYST, Role.ADMINISTRATOR}),
+    Permission.BANK_VIEW: frozenset({Role.SENIOR, Role.ANALYST, Role.ADMINISTRATOR}),
+    Permission.BANK_CHANGE: frozenset({Role.SENIOR}),
     Permission.HEALTH_VIEW: frozenset({Role.SENIOR, Role.ADMINISTRATOR}),
     Permission.KEYS_MANAGE: frozenset({Role.ADMINISTRATOR}),
     Permission.PEOPLE_MANAGE: frozenset({Role.ADMINISTRATOR}),
@@ -175,6 +179,8 @@ ROUTES: dict[tuple[str, str], Access | Permission] = {
     ("POST", "/reviews/{case}/unveil"): Permission.CASE_ACT,
     ("GET", "/policy"): Permission.POLICY_VIEW,
     ("POST", "/policy/back-test"): Permission.POLICY_VIEW,
+    ("GET", "/banks"): Permission.BANK_VIEW,
+    ("POST", "/banks/entries/{entry}/release"): Permission.BANK_CHANGE,
     ("GET", "/statistics"): Permission.STATISTICS_VIEW,
     ("GET", "/health"): Permission.HEALTH_VIEW,
     ("GET", "/keys"): Permission.KEYS_MANAGE,
