@@ -19,6 +19,7 @@ from upstander.cases.follow import Follower
 from upstander.console.core import Console
 from upstander.gateway.configuration import configuration_to_start
 from upstander.people.permissions import Role
+from upstander.runtime import Configuration
 from upstander.settings import CareSettings, CaseSettings, ConsoleSettings, Settings
 from upstander.vault import opening
 
@@ -80,7 +81,10 @@ async def room(folder: Path, care: CareSettings | None = None, **cases: Any) -> 
     """A console whose clock the test moves, with people of each role and a vault."""
     clock = Clock()
     settings = {"console": ConsoleSettings(), "cases": CaseSettings(**cases), "care": care or CareSettings()}
-    with mock.patch("upstander.gateway.service.configuration_to_start", _configuration):
+    with (
+        mock.patch("upstander.gateway.service.configuration_to_start", _configuration),
+        mock.patch("upstander.runtime.Configuration.detector", _detector),
+    ):
         made = gateway(folder, **settings)
         running = await made.__aenter__()
     try:
@@ -97,6 +101,15 @@ async def room(folder: Path, care: CareSettings | None = None, **cases: Any) -> 
             console.close()
     finally:
         await made.__aexit__(None, None, None)
+
+
+_MADE = Configuration.detector
+
+
+@lru_cache
+def _detector(configuration: Configuration) -> Any:
+    """The detector, made once: one test after the other uses it, and it holds nothing of a broadcast."""
+    return _MADE(configuration)
 
 
 @lru_cache

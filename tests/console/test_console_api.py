@@ -34,9 +34,9 @@ def test_no_case_of_schemathesis_breaks_the_service(tmp_path: Path) -> None:
     with serve(tmp_path, TOML) as served:
         fuzz = Fuzz(served)
         try:
-            fuzz.run(500)
+            fuzz.run(400)
         finally:
             fuzz.close()
         assert fuzz.failures == []
-        assert fuzz.asked > 350
+        assert fuzz.asked > 300
         assert fuzz.statuses[200] > 50, "some of it was let in"

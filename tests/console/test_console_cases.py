@@ -335,6 +335,17 @@ async def test_related_cases_and_the_page_of_the_broadcast_are_linked(tmp_path: 
 
 
 @asynchronous
+async def test_a_file_of_cases_that_cannot_be_read_is_no_fault_of_the_page(tmp_path: Path) -> None:
+    async with room(tmp_path) as made:
+        made.console._desk = None
+        (made.gateway.service.settings.folder / "cases.sqlite3").write_bytes(b"no database" * 1_000)
+        for path in ("/cases", "/statistics", "/reviews", "/cases/0123456789abcdef"):
+            answer = await made.signed_in("sen").get(path, headers=JSON)
+            assert answer.status_code in (404, 503), path
+        assert (await made.signed_in("sen").get("/care")).status_code == 200
+
+
+@asynchronous
 async def test_the_feed_says_that_something_changed_and_ends_with_the_session(tmp_path: Path) -> None:
     from upstander.console import cases_page
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support import asynchronous
 from upstander.settings import CareSettings
 from upstander.vault.inspect import inspect
+from upstander.vault.vault import Part
 
 
 def item_of(made: Room, case: str, part: str = "chat") -> str:
@@ -37,6 +38,19 @@ async def test_items_are_listed_without_content_and_veiled_until_asked_for(tmp_p
         made.clock.forward(minutes=16)
         assert "parents home" not in (await evi.get(f"/evidence/{item}")).text
         assert made.console.care.standing("evi").seen == 1
+
+
+@asynchronous
+async def test_what_is_no_text_is_not_shown(tmp_path: Path) -> None:
+    async with room(tmp_path) as made:
+        case = await made.press()
+        part = Part("picture", "a test", b"\x89PNG\r\n\x1a\n" + bytes(range(256)))
+        (item,) = made.console.vault().seal([part], case, made.clock() + 10**9, "a test")
+        evi = made.signed_in("evi")
+        await evi.get(f"/evidence/{item}")
+        await evi.post(f"/evidence/{item}/unveil")
+        shown = await evi.get(f"/evidence/{item}")
+        assert "264 bytes that are no text" in shown.text and "<img" not in shown.text.split("<main")[1]
 
 
 @asynchronous

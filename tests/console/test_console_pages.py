@@ -155,6 +155,11 @@ def test_no_serious_finding_and_nothing_over_the_edge(seeded: Seeded, page: Page
     open_page(page, seeded, name)
     for details in page.locator("details").all():
         details.evaluate("details => details.open = true")
+    look(page)
+
+
+def look(page: Page) -> None:
+    """axe-core in both colours and widths, and nothing over the edge."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
     for scheme in ("dark", "light"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
@@ -204,6 +209,25 @@ def test_the_queue_and_a_case_work_by_keyboard_alone(seeded: Seeded, page: Page)
     page.keyboard.press("l")
     page.keyboard.press("u")
     expect(page.get_by_role("heading", level=1)).to_have_text("Cases")
+
+
+def test_many_at_once_by_keyboard_and_the_pages_on_the_way(seeded: Seeded, page: Page) -> None:
+    open_page(page, seeded, "queue")
+    expect(page.locator("li.row").first).to_be_visible()
+    for box in page.locator("input[name=case]").all():
+        box.check()
+    page.keyboard.press("b")
+    page.locator("#act").select_option("note")
+    page.locator("#bulk-why").fill("looked at together")
+    page.get_by_role("button", name="Show what it would do").click()
+    expect(page.get_by_text("Nothing was done yet.")).to_be_visible()
+    look(page)
+    page.keyboard.press("y")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("done to")
+    look(page)
+    page.get_by_label("Why it is taken back").fill("only a test")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("as they were")
 
 
 def test_slow_reveal_clears_one_line_at_a_time(seeded: Seeded, page: Page) -> None:

@@ -23,7 +23,7 @@ from upstander.people.sessions import form_token
 OF_THE_GATEWAY = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json", "/static/", "/adapters/")
 PARTS = {"{platform}": "mysite", "{broadcast:path}": "b1", "{person}": "other", "{key}": "0" * 12}
 PARTS["{name}"] = "console.css"
-PARTS |= {"{case}": "0" * 16, "{batch}": "0" * 12, "{item}": "0" * 64, "{ask}": "0" * 12}
+PARTS |= {"{case}": "0" * 16, "{batch}": "0" * 12, "{item}": "0" * 64, "{ask}": "0" * 12, "{report}": "r-000000000000"}
 FORM_COOKIE = "a-visitors-own-secret-of-32-letters"
 OUT = ("signed out", "expired", "idle too long", "revoked", "disabled")
 STATES = ("signed in", *OUT, "second factor due", "set-up due")

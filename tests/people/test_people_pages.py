@@ -140,6 +140,7 @@ def test_a_new_person_gets_in_by_hand_with_the_keyboard_alone(served: Served, pa
     page.get_by_role("button", name="Add", exact=True).click()
     temporary = page.locator(".shown-once code").inner_text()
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_label("Name", exact=True)).to_be_focused(timeout=30_000)
     page.keyboard.type("ben")
     page.keyboard.press("Tab")
     page.keyboard.type(temporary)

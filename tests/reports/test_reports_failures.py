@@ -163,3 +163,37 @@ def test_a_report_whose_content_was_deleted_alarms_and_holds_up_nobody(bench: Be
     bench.work()
     assert bench.row(broken).state is State.ALARMING
     assert bench.row(fine).state is State.FILED
+
+
+def test_whoever_looks_while_it_is_opened_does_not_lose_its_number(bench: Bench) -> None:
+    """A look is a step, too: it must not come between an answer and its note."""
+    row = bench.filed()
+    original = bench.client._send
+
+    def looked_at(method: str, call: object, limit: int, **sent: object) -> object:
+        answer = original(method, call, limit, **sent)  # type: ignore[arg-type]
+        bench.office.read(row.id, "dana", "how far is it", bench.clock())
+        return answer
+
+    bench.client._send = looked_at  # type: ignore[assignment,method-assign]
+    bench.work()
+    assert bench.row(row).state is State.FILED and len(bench.hotline.reports) == 1
+
+
+@pytest.mark.parametrize("call", ["status", "submit", "upload", "fileinfo", "finish"])
+def test_wished_back_while_a_request_is_under_way(bench: Bench, call: str) -> None:
+    row = bench.filed()
+    original, asked = bench.client._send, []
+
+    def wished_back(method: str, which: object, limit: int, **sent: object) -> object:
+        if which == call and not asked:
+            asked.append(which)
+            bench.office.retract(row.id, "dana", "the wrong person", bench.clock())
+        return original(method, which, limit, **sent)  # type: ignore[arg-type]
+
+    bench.client._send = wished_back  # type: ignore[assignment,method-assign]
+    bench.work()
+    now = bench.row(row)
+    assert now.state is (State.FILED if call == "finish" else State.RETRACTED)
+    assert len(bench.hotline.finished) == (call == "finish") and not bench.hotline.unfinished
+    assert bench.store.check() == []

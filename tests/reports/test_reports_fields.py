@@ -187,7 +187,7 @@ _BLANK = Case(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink))
+@settings(max_examples=120, deadline=None, phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink))
 @given(known=FACTS, case=CASE, gifts=st.booleans(), text=TEXT, reporter=st.builds(
     ReporterSettings, company=TEXT, service=TEXT, first_name=TEXT, last_name=TEXT, email=TEXT, phone=TEXT, address=TEXT,
     city=TEXT, country=st.sampled_from(("", "GB")), company_template=TEXT, terms_of_service=TEXT, legal_url=TEXT,

@@ -52,6 +52,13 @@ CREATE INDEX outgoing_open ON outgoing(id) WHERE sent = 0;
 CREATE TABLE batches (id TEXT PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE positions (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
+#: Made where they are missing: a file of an earlier release gets them, too.
+_INDEXES = (
+    "cases_opened ON cases(queued, opened_at, id)",
+    "cases_updated ON cases(updated_at, id)",
+    "cases_alarm ON cases(state) WHERE alarm > 0",
+    "cases_waiting ON cases(waiting_since) WHERE waiting_since > 0",
+)
 
 
 class Store:
@@ -68,6 +75,9 @@ class Store:
                 version = self.connection.execute("PRAGMA user_version").fetchone()[0]
                 if version == 0:
                     self._make()
+                if version in (0, SCHEMA_VERSION):
+                    for index in _INDEXES:
+                        self.connection.execute(f"CREATE INDEX IF NOT EXISTS {index}")
         except (sqlite3.Error, OSError) as error:
             raise CaseError(f"the cases {path} cannot be opened ({error}). Check the path, disk and rights.") from None
         if version not in (0, SCHEMA_VERSION):

@@ -41,8 +41,7 @@ async def show(visit: Visit, given: dict[str, str], status: int = 200, error: st
         asked = _asked(visit, chosen)
         found = await at_desk(visit, lambda desk: search.page(desk, asked, visit.name))
     await visit.note(Noted.CASES_VIEW, detail=", ".join(f"{name}: {value}" for name, value in chosen.items()))
-    counts = await at_desk(visit, lambda desk: search.counts(desk, _platforms(visit)))
-    service = await at_desk(visit, lambda desk: queue.service(desk, 1))
+    counts, service, since = await at_desk(visit, lambda desk: _figures(desk, _platforms(visit)))
     lines = [queue.line_of(case) for case in found.cases]
     return visit.page(
         "cases.html.j2",
@@ -68,8 +67,13 @@ async def show(visit: Visit, given: dict[str, str], status: int = 200, error: st
         },
         acts=BULK,
         outcomes=OUTCOMES,
-        since=await at_desk(visit, _version),
+        since=since,
     )
+
+
+def _figures(desk: Desk, platforms: frozenset[str] | None) -> tuple[dict[str, int], queue.Service, int]:
+    with desk.lock:
+        return search.counts(desk, platforms), queue.service(desk, 1), _version(desk)
 
 
 def _platforms(visit: Visit) -> frozenset[str] | None:

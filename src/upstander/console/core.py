@@ -7,7 +7,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from starlette.requests import HTTPConnection
 
@@ -60,6 +60,10 @@ class Console:
         self._desk: Desk | None = None
         self._vault: Vault | None = None
         self._opening = threading.Lock()
+        #: what other parts keep open: made under ``opening``, closed at the end
+        self.opening = threading.Lock()
+        self.reports: Any = None
+        self.on_close: list[Callable[[], None]] = []
         #: what presets ask for against what runs, by configuration; and one back-test at a time
         self.coverage: dict[str, list[Finding]] = {}
         self.testing = asyncio.Lock()
@@ -68,6 +72,8 @@ class Console:
 
     def close(self) -> None:
         """Close the files."""
+        for close in self.on_close:
+            close()
         self.people.close()
         self.audit.close()
         self.care.close()

@@ -201,6 +201,11 @@ async def _item(visit: Visit, row: Row, case: Case | None, status: int = 200, er
 
 def _content(found: Item, content: bytes) -> dict[str, Any]:
     """The content as sections: facts, a table of at most ``ROWS`` rows, or text."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError:
+        # No page shows a picture or plays a sound; a package holds them for who has to look.
+        content = f"{len(content):,} bytes that are no text: they are shown nowhere here.".encode()
     listed = Listed(found.address, found.part, "", "", 0)
     made = shown(listed, content)
     made["left_out"] = max(0, len(made["rows"]) - ROWS)

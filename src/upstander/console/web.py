@@ -5,8 +5,10 @@ A handler here gets a ``Visit``: the request is by then permitted, and a form's 
 
 from __future__ import annotations
 
+import logging
 import re
 import secrets
+import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -19,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from upstander.cases.model import CaseError
 from upstander.console.core import Console, console_of, text_of
 from upstander.gateway.http import Refused, authorise, json_response, problem, read_body
 from upstander.gateway.keys import Key
@@ -27,6 +30,9 @@ from upstander.people.door import place
 from upstander.people.model import Person, Session, Stage
 from upstander.people.permissions import KEYS, ROUTES, Access, Permission
 from upstander.people.sessions import form_token, form_token_fits
+from upstander.vault.errors import VaultError
+
+log = logging.getLogger(__name__)
 
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
@@ -44,6 +50,7 @@ MAX_FORM_BYTES = 64 * 1024
 PAGES = (
     ("/live", "Live", Permission.WALL_VIEW),
     ("/cases", "Cases", Permission.CASE_VIEW),
+    ("/reports", "Reports", Permission.REPORT_VIEW),
     ("/reviews", "Reviews", Permission.CASE_ACT),
     ("/people", "People", Permission.PEOPLE_MANAGE),
     ("/keys", "API keys", Permission.KEYS_MANAGE),
@@ -233,6 +240,10 @@ def route(method: str, path: str, handler: Handler) -> Route:
             return await _admit(visit, method, path, needs) or await handler(visit)
         except Refused as refused:
             return _refusal(visit, refused)
+        except (CaseError, VaultError, sqlite3.Error) as error:
+            # A handler answers for what it expects; this is a file that cannot be read, or is busy for too long.
+            log.error("%s %s: %s", method, path, error)
+            return _refusal(visit, Refused(503, "that cannot be read now", "Try again; see the service's log.", 5))
 
     return Route(path, serve, methods=[method])
 

@@ -112,9 +112,13 @@ def _tried(patterns: _Placed, progress: Callable[[int, int], None]) -> Iterable[
         for index, unless in enumerate(pattern.unless):
             questions.append(probe.Question(unless, False))
             about.append((one, pattern, "unless", index))
-    answers = probe.measure(questions, progress=lambda done: progress(done, len(questions)))
-    for answer, (one, pattern, key, index) in zip(answers, about, strict=True):
-        fault = _slow(answer)
+    # Many patterns share an `unless`: each is tried once.
+    different = list(dict.fromkeys(questions))
+    answers = dict(
+        zip(different, probe.measure(different, progress=lambda done: progress(done, len(different))), strict=True)
+    )
+    for question, (one, pattern, key, index) in zip(questions, about, strict=True):
+        fault = _slow(answers[question])
         if fault is not None:
             which = "the pattern" if key == "pattern" else "an `unless`"
             reason = f"{which} of `{pattern.name}` {fault[0]}"

@@ -164,6 +164,7 @@ def _gateway() -> dict[str, Any]:
                     Scope.ORDERS_WRITE,
                     {
                         "200": _json(_ORDER_ANSWER, "Recorded and on its way."),
+                        "404": _json(error, "The broadcast's id cannot stand in a path."),
                         "409": _json(error, "The id was used before, for another order."),
                         "422": _json(error, "The order is incomplete."),
                     },

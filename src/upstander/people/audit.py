@@ -62,6 +62,10 @@ class Act(StrEnum):
     EVIDENCE_HOLD = "legal hold set"
     EVIDENCE_RELEASE = "legal hold ended"
     EVIDENCE_EXPORT = "evidence exported"
+    REPORTS_VIEW = "reports listed"
+    REPORT_VIEW = "report viewed"
+    REPORT_UNVEILED = "words of a report unveiled"
+    REPORT_ACT = "report acted on"
     UNVEIL_REFUSED = "unveiling refused"
     UNVEIL_ASKED = "more unveiling asked for"
     UNVEIL_ALLOWED = "more unveiling allowed"
@@ -101,7 +105,11 @@ class Act(StrEnum):
 #: Alert -> the looks that are counted, what tells one from another, and what to call them.
 _LOOKS: dict[Act, tuple[tuple[Act, ...], str, str]] = {
     Act.ALERT_MANY: ((Act.BROADCAST_VIEW,), "platform || ' ' || broadcast", "broadcasts"),
-    Act.ALERT_CASES: ((Act.CASE_VIEW, Act.EVIDENCE_VIEW, Act.EVIDENCE_LIST), "subject", "cases and pieces of evidence"),
+    Act.ALERT_CASES: (
+        (Act.CASE_VIEW, Act.EVIDENCE_VIEW, Act.EVIDENCE_LIST, Act.REPORT_VIEW),
+        "subject",
+        "cases and pieces of evidence",
+    ),
 }
 
 

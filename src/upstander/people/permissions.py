@@ -37,6 +37,10 @@ class Permission(StrEnum):
     EVIDENCE_VIEW = "evidence:view"
     EVIDENCE_HOLD = "evidence:hold"
     EVIDENCE_EXPORT = "evidence:export"
+    REPORT_VIEW = "report:view"
+    REPORT_DRAFT = "report:draft"
+    REPORT_APPROVE = "report:approve"
+    REPORT_FILE = "report:file"
     POLICY_VIEW = "policy:view"
     HEALTH_VIEW = "health:view"
     KEYS_MANAGE = "keys:manage"
@@ -69,6 +73,10 @@ GRANTS: dict[Permission, frozenset[Role]] = {
     Permission.EVIDENCE_VIEW: frozenset({Role.SENIOR, Role.EVIDENCE}),
     Permission.EVIDENCE_HOLD: frozenset({Role.EVIDENCE}),
     Permission.EVIDENCE_EXPORT: frozenset({Role.EVIDENCE}),
+    Permission.REPORT_VIEW: _WATCHING | {Role.EVIDENCE},
+    Permission.REPORT_DRAFT: _WATCHING,
+    Permission.REPORT_APPROVE: frozenset({Role.SENIOR}),
+    Permission.REPORT_FILE: frozenset({Role.SENIOR, Role.EVIDENCE}),
     Permission.POLICY_VIEW: frozenset({Role.SENIOR, Role.ANALYST, Role.ADMINISTRATOR}),
     Permission.HEALTH_VIEW: frozenset({Role.SENIOR, Role.ADMINISTRATOR}),
     Permission.KEYS_MANAGE: frozenset({Role.ADMINISTRATOR}),
@@ -144,6 +152,18 @@ ROUTES: dict[tuple[str, str], Access | Permission] = {
     ("POST", "/cases/{case}/evidence/export"): Permission.EVIDENCE_EXPORT,
     ("GET", "/evidence/{item}"): Permission.EVIDENCE_VIEW,
     ("POST", "/evidence/{item}/unveil"): Permission.EVIDENCE_VIEW,
+    ("GET", "/cases/{case}/report"): Permission.REPORT_VIEW,
+    ("POST", "/cases/{case}/report"): Permission.REPORT_DRAFT,
+    ("GET", "/reports"): Permission.REPORT_VIEW,
+    ("GET", "/reports/{report}"): Permission.REPORT_VIEW,
+    ("POST", "/reports/{report}/unveil"): Permission.REPORT_VIEW,
+    ("POST", "/reports/{report}/approve"): Permission.REPORT_APPROVE,
+    ("POST", "/reports/{report}/refuse"): Permission.REPORT_APPROVE,
+    ("POST", "/reports/{report}/file"): Permission.REPORT_FILE,
+    ("POST", "/reports/{report}/again"): Permission.REPORT_FILE,
+    ("POST", "/reports/{report}/retract"): Permission.REPORT_FILE,
+    ("POST", "/reports/{report}/outcome"): Permission.REPORT_FILE,
+    ("POST", "/reports/{report}/export"): Permission.EVIDENCE_EXPORT,
     ("GET", "/care"): Permission.CASE_VIEW,
     ("POST", "/care/preferences"): Permission.CASE_VIEW,
     ("POST", "/care/break"): Permission.CASE_VIEW,

@@ -106,4 +106,10 @@ class VaultEvidence:
 
     def _viewed(self, row: Row) -> bool:
         """Whether a person looked at the item itself. Nothing else makes a file "viewed"."""
-        return any(each.kind is Kind.VIEWED and each.by != MACHINE for each in self._vault.ledger.about(row.address))
+        # A program with a key is nobody: `key …` is how the console names it.
+        return any(each.kind is Kind.VIEWED and _person(each.by) for each in self._vault.ledger.about(row.address))
+
+
+def _person(name: str) -> bool:
+    """Whether a name in the ledger is a person's: not the machine's, nor that of a program with a key."""
+    return name != MACHINE and not name.startswith("key ") and "(key " not in name

@@ -121,24 +121,30 @@ async def run(settings: Settings) -> None:
 
 
 def _work(settings: Settings, halted: threading.Event) -> None:
-    """One stretch of work, until there is a fault. What it says names no person: messages of others stay out."""
+    """One stretch of work, until there is a fault. What is logged of one is its kind: messages may name people."""
     try:
         with only_one(settings), office_of(settings) as office:
-            sender, settler = None, settler_of(office, settings)
-            if settings.reports.ncmec.username:
-                sender = sender_of(office, settings)
-            try:
-                while not halted.is_set():
-                    if sender is not None:
-                        sender.run(halted.is_set)
-                    settler.sweep()
-                    halted.wait(POLL_S)
-            finally:
-                if sender is not None:
-                    sender.client.close()
+            _see_through(settings, office, halted)
     except BlockingIOError:
         log.warning("reports: another process sends them from this data folder")
-    except (ReportError, CaseError, VaultError) as error:
-        log.error("reports: %s (tried again in %g s)", error, TRIES_S)
-    except (sqlite3.Error, OSError, msgspec.MsgspecError) as error:
-        log.error("reports: %s (tried again in %g s)", type(error).__name__, TRIES_S)
+    except (ReportError, CaseError, VaultError, sqlite3.Error, OSError, msgspec.MsgspecError) as error:
+        log.error("reports: %s (tried again in %g s; see `upstander report check`)", type(error).__name__, TRIES_S)
+
+
+def _see_through(settings: Settings, office: Office, halted: threading.Event) -> None:
+    """Send and settle until told to stop. What cannot be sent for want of a password still alarms."""
+    sender, settler = None, settler_of(office, settings)
+    if settings.reports.ncmec.username:
+        try:
+            sender = sender_of(office, settings)
+        except ReportError as error:
+            log.error("reports: nothing is sent: %s", error)  # about the settings: it names nobody
+    try:
+        while not halted.is_set():
+            if sender is not None:
+                sender.run(halted.is_set)
+            settler.sweep()
+            halted.wait(POLL_S)
+    finally:
+        if sender is not None:
+            sender.client.close()

@@ -12,6 +12,10 @@ class ReportError(ValueError):
     """Something cannot be done with a report; the message names the report, the reason and the fix."""
 
 
+class Changed(ReportError):
+    """Somebody else has changed the report since it was read: it has to be looked at again."""
+
+
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What every part of a report has: it cannot change, and an unknown field is refused."""
 

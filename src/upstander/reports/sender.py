@@ -16,7 +16,7 @@ from upstander.reports import cybertip_xml, schema
 from upstander.reports.cybertip import Answer, Call, CyberTip, Unknown, Unreached
 from upstander.reports.evidence import DAY_MS, Evidence
 from upstander.reports.failures import Failures
-from upstander.reports.model import File, Report, ReportError, decode
+from upstander.reports.model import Changed, File, Report, ReportError, decode
 from upstander.reports.settings import ReportSettings
 from upstander.reports.states import SENDING, Act, State
 from upstander.reports.store import Row, Sent, Store
@@ -71,6 +71,8 @@ class Sender:
             try:
                 report = report or decode(self.evidence.content(row.content, MACHINE, f"sending report {row.id}"))
                 row = self._step(row, report)
+            except Changed:
+                row = self.store.find(row.id)
             except ReportError as error:
                 # Its own content stands in the way: nobody else's report waits for it.
                 row = self.failures.give_up(self.store.find(row.id), str(error))

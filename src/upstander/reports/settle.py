@@ -16,10 +16,12 @@ from upstander.cases.model import MACHINE, CaseError
 from upstander.cases.states import Act as CaseAct
 from upstander.cases.states import State as CaseState
 from upstander.reports.evidence import Evidence, reference
+from upstander.reports.model import ReportError
 from upstander.reports.office import ESCALATES
 from upstander.reports.settings import ReportSettings
 from upstander.reports.states import Act, State
 from upstander.reports.store import Row, Store
+from upstander.vault.errors import VaultError
 
 log = logging.getLogger(__name__)
 _TIMES = {
@@ -60,13 +62,24 @@ class Settler:
     def sweep(self) -> None:
         """All of it, once."""
         for row in self.store.select("told = 0 AND state IN ('filed', 'refused', 'retracted')", (), PAGE):
-            self._settle(row)
+            self._each(row, self._settle)
         self._late()
         for row in self.store.select("alarm_at > 0 AND paged = 0", (), PAGE, "level DESC, alarm_at"):
-            self._call(row)
+            if not self._call(row):
+                break  # whoever is called does not answer: the next sweep tries again
         for row in self.store.select("held_until > 0 AND held_until <= ?", (self.clock(),), PAGE):
-            self.evidence.release(row.id, row.case)
-            self.store.set(row, held_until=0)
+            self._each(row, self._release)
+
+    def _each(self, row: Row, work: Callable[[Row], None]) -> None:
+        """Something done for one report; what fails there holds up no other, and is tried again."""
+        try:
+            work(row)
+        except (VaultError, ReportError) as error:
+            log.error("report %s: what follows its end failed (%s); it is tried again", row.id, type(error).__name__)
+
+    def _release(self, row: Row) -> None:
+        self.evidence.release(row.id, row.case)
+        self.store.set(row, held_until=0)
 
     def _settle(self, row: Row) -> None:
         if row.state is State.FILED:
@@ -94,16 +107,24 @@ class Settler:
         for row in self.store.select("due_at > 0 AND due_at <= ? AND alarm_at = 0", (at,), PAGE):
             why = _TIMES.get(row.state, "it is not through yet")
             log.error("report %s raises an alarm: %s", row.id, why)
-            self.store.change(row, Act.ALARM, MACHINE, why, at, alarm_at=at, alarm=why, paged=0)
+            self._each(row, lambda each, why=why: self._alarm(each, why, at))  # type: ignore[misc]
 
-    def _call(self, row: Row) -> None:
-        """Call somebody: the case comes to the front of the queue, and the command runs. Tried until it succeeds."""
+    def _alarm(self, row: Row, why: str, at: int) -> None:
+        self.store.change(row, Act.ALARM, MACHINE, why, at, alarm_at=at, alarm=why, paged=0)
+
+    def _call(self, row: Row) -> bool:
+        """Call somebody: the case comes to the front of the queue, and the command runs. Whether it succeeded."""
         self.desk.raise_alarm(row.case, f"report {row.id}: {row.alarm}")
         page = Page(row.id, row.destination, row.level, str(row.state), row.alarm_at, _public(row))
         if self.settings.alarm_command and not self._run(self.settings.alarm_command, msgspec.json.encode(page)):
             log.error("report %s: the alarm command failed; it is tried again", row.id)
-            return
-        self.store.set(row, paged=1)
+            return False
+        self._each(row, lambda each: _ignored(self.store.set(each, paged=1)))
+        return True
+
+
+def _ignored(row: Row) -> None:
+    """The row is not needed any more."""
 
 
 def _public(row: Row) -> str:

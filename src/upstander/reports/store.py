@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from upstander.reports.model import ReportError
+from upstander.reports.model import Changed, ReportError
 from upstander.reports.states import FINAL, SENDING, TABLE, Act, State
 
 SCHEMA_VERSION = 1
@@ -247,11 +247,10 @@ class Store:
 
     def change(self, row: Row, act: Act, by: str, why: str, at: int, **fields: Any) -> Row:
         """Change a report by an act, and note the step: both or neither. Raises ``ReportError`` when the act leads not
-        there, or when somebody else has changed the report since it was read."""
+        there, ``Changed`` when somebody has moved the report since it was read. That somebody looked at it, or wished
+        it back, in the meantime is no hindrance, and stays."""
         with self.transaction():
-            now = self.get(row.id)
-            if now is None or now.version != row.version:
-                raise ReportError(f"report {row.id} has changed meanwhile. Look at it again.")
+            row = self._still(row)
             after = msgspec.structs.replace(row, **fields, version=row.version + 1)
             if after.state not in TABLE[act].get(row.state, ()):
                 can = ", ".join(each for each in Act if row.state in TABLE.get(each, {}))
@@ -265,13 +264,20 @@ class Store:
 
     def set(self, row: Row, **fields: Any) -> Row:
         """Change what is no step: when it is tried again, that the case was told, until when evidence is held."""
-        after = msgspec.structs.replace(row, **fields, version=row.version + 1)
-        sets = ", ".join(f'"{name}" = ?' for name in (*fields, "version"))
-        values = [_column(getattr(after, name)) for name in (*fields, "version")]
-        sql = f"UPDATE reports SET {sets} WHERE id = ? AND version = ?"  # noqa: S608
-        if not self.connection.execute(sql, (*values, row.id, row.version)).rowcount:
-            raise ReportError(f"report {row.id} has changed meanwhile. Look at it again.")
+        with self.transaction():
+            row = self._still(row)
+            after = msgspec.structs.replace(row, **fields, version=row.version + 1)
+            sets = ", ".join(f'"{name}" = ?' for name in (*fields, "version"))
+            values = [_column(getattr(after, name)) for name in (*fields, "version")]
+            self.connection.execute(f"UPDATE reports SET {sets} WHERE id = ?", (*values, row.id))  # noqa: S608
         return after
+
+    def _still(self, row: Row) -> Row:
+        """The report as it stands now, when it is where it was."""
+        now = self.get(row.id)
+        if now is None or (now.state, now.reference, now.begun_at) != (row.state, row.reference, row.begun_at):
+            raise Changed(f"report {row.id} has changed meanwhile. Look at it again.")
+        return now
 
     # -- files, history, destinations ----------------------------------------------------------------------------
 

@@ -133,7 +133,8 @@ _ROWS: tuple[tuple[str, str, str, Need, Get], ...] = (
      "and how to ask about this report.", R, xml.additional_of),
 )  # fmt: skip
 _FILE_ROWS: tuple[tuple[str, str, str, Need, Get], ...] = (
-    ("fileDetails/fileName", "Files", "What is sent: evidence as it was sealed.", W, _file("name")),
+    ("fileDetails/fileName", "Files", "What is sent: evidence as it was sealed.", W,
+     lambda r: [f.name for f in r.files]),
     ("fileDetails/originalFileName", "Name that the user gave a file", "It is found elsewhere by it.", P,
      _file("original_name")),
     ("fileDetails/uploadedToEspTimestamp", "When a file was uploaded", "It belongs to one address.", P,
