@@ -31,7 +31,7 @@ docs: setup-dev ## build the documentation site into site/
 
 bench: setup-dev ## run every benchmark, one machine-readable line each
 	@scripts/synapse.sh
-	@for b in engine packs policy backtest scale gateway http_frameworks soak matrix watch speech; do .venv/bin/python benchmarks/$$b.py || exit 1; done
+	@for b in engine packs policy backtest scale gateway http_frameworks soak matrix console reports index trace rebroadcast watch speech; do .venv/bin/python benchmarks/$$b.py || exit 1; done
 
 clean: ## remove what was built (not your data)
 	rm -rf .venv .tools site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,7 +20,7 @@ from upstander.gateway.keys import Scope
 from upstander.model import vocabulary
 from upstander.model.decision import Asked, Decision, Reason
 from upstander.model.events import EVENT_TYPES, Acted, Event
-from upstander.model.vocabulary import MEANING, REVERSE, AgeBand, Exposure, Intervention, Tactic
+from upstander.model.vocabulary import MEANING, REVERSE, AgeBand, Capture, Exposure, Intervention, Tactic
 from upstander.policy import presets
 from upstander.policy.coverage import Declared
 from upstander.policy.effective import strictest
@@ -30,8 +30,10 @@ from upstander.policy.variables import MEANINGS, VARIABLES
 from upstander.reports.settings import ByHandSettings, NcaSettings, NcmecSettings, ReporterSettings, ReportSettings
 from upstander.settings import (
     AdapterSettings,
+    CaptureSettings,
     CaseSettings,
     ConsoleSettings,
+    ExchangeSettings,
     Hold,
     JournalSettings,
     Limits,
@@ -133,6 +135,7 @@ def words() -> str:
     for title, names in (("Tactics", Tactic), ("Exposures", Exposure)):
         rows = "\n".join(f"| `{name}` | {MEANING[name]} |" for name in names)
         parts.append(f"## {title}\n\n{doc(names)}\n\n| name | the host or viewer … |\n|---|---|\n{rows}\n")
+    parts.append(f"## Captures\n\n{doc(Capture)}\n\n" + ", ".join(f"`{name}`" for name in Capture) + "\n")
     rows = []
     for name in Intervention:
         serves = ", ".join(f"`{capability}` → {doing}" for capability, doing in NEAREST[name])
@@ -149,18 +152,19 @@ def settings() -> str:
     """The settings reference."""
     sections = {"[server]": Server, "[limits]": Limits, "[hold]": Hold, "[journal]": JournalSettings}
     sections |= {"[nudge]": NudgeSettings, "[presets]": PresetSettings, "[presets.platform]": Declared}
-    sections |= {"[vault]": VaultSettings, "[cases]": CaseSettings}
+    sections |= {"[vault]": VaultSettings, "[cases]": CaseSettings, "[captures]": CaptureSettings}
     sections |= {"[reports]": ReportSettings, "[reports.reporter]": ReporterSettings, "[reports.ncmec]": NcmecSettings}
     sections |= {"[reports.nca]": NcaSettings, "[reports.iwf]": ByHandSettings}
     sections |= {"[console]": ConsoleSettings, "[console.provider]": ProviderSettings}
     sections |= {"[watch]": WatchSettings, "[[watch.keep]]": KeepSettings}
     parts = [
         f"# Settings\n\nOne TOML file, `upstander.toml`. {doc(Settings)}\n",
-        table(Settings, tuple({name.split(".")[0].strip("[]") for name in sections} | {"adapters"})),
+        table(Settings, tuple({name.split(".")[0].strip("[]") for name in sections} | {"adapters", "exchanges"})),
     ]
     inner = ("platform", "provider", "reporter", "ncmec", "nca", "iwf", "inhope", "ceop", "police", "takedown")
     parts += [f"## `{name}`\n\n{doc(section)}\n\n{table(section, inner)}" for name, section in sections.items()]
     parts.append(f"## `[[adapters]]`\n\n{doc(AdapterSettings)}\n\n{table(AdapterSettings)}")
+    parts.append(f"## `[[exchanges]]`\n\n{doc(ExchangeSettings)}\n\n{table(ExchangeSettings)}")
     return "\n".join(parts)
 
 

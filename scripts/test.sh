@@ -19,4 +19,11 @@ if ! scripts/synapse.sh; then
   fi
   echo "test: going on without Synapse; the tests that need it are skipped (each says so below)" >&2
 fi
-exec .venv/bin/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered "$@"
+if ! scripts/pdq_vectors.sh; then
+  if [ "${CI:-}" = true ]; then
+    echo "test: the pictures of PDQ's test vectors are missing and CI must not skip" >&2
+    exit 1
+  fi
+  echo "test: going on without the pictures of PDQ's test vectors; that test is skipped" >&2
+fi
+exec .venv/bin/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered --durations=40 --durations-min=5 "$@"

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import click
 import msgspec
 import numpy as np
+from click.testing import CliRunner
 
 from upstander.captures.banks import Banks
 from upstander.captures.bits import Words, to_bytes
 from upstander.captures.opening import open_banks
 from upstander.captures.recorded import Frame
+from upstander.cli import group
 from upstander.settings import CaptureSettings, Settings
 
 NOW = 1_770_000_000_000
@@ -46,3 +50,27 @@ def frames_of(
         Frame("p", broadcast, start_ms + n * step_ms, NOW + start_ms + n * step_ms, quality, to_bytes(one))
         for n, one in enumerate(words)
     ]
+
+
+class Ran(msgspec.Struct):
+    """What a command said, and its exit status."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(folder: Path, *arguments: str, text: str = "") -> Ran:
+    """A command in this process, with ``folder`` as the working folder: a process for each would take seconds."""
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        done = CliRunner().invoke(group, list(arguments), input=text, standalone_mode=False)
+    finally:
+        os.chdir(before)
+    problem = done.exception
+    if isinstance(problem, click.ClickException):
+        return Ran(problem.exit_code, done.stdout, problem.format_message())
+    if problem is not None:
+        raise problem
+    return Ran(done.return_value or 0, done.stdout, done.stderr)

@@ -122,6 +122,25 @@ def test_a_segment_without_a_manifest_is_swept(tmp_path: Path) -> None:
     assert not (tmp_path / "00000009.segment").exists()
 
 
+def test_a_reader_beside_the_writer_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexes, "TAIL", 50)
+    hashes, keys = random(300), np.arange(300, dtype=np.uint64)
+    writer = Index(tmp_path)
+    writer.add(hashes[:120], keys[:120])
+    writer.flush(mark=120)
+    (tmp_path / "00000099.segment").write_bytes(b"being written")
+    before = sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.iterdir())
+    reader = Index(tmp_path, readonly=True)
+    reader.add(hashes[120:200], keys[120:200])
+    reader.flush(mark=200)
+    assert len(reader) == 200
+    assert sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.iterdir()) == before
+    writer.add(hashes[120:], keys[120:])
+    writer.flush(mark=300)  # merges away what the reader has open
+    assert len(told(reader, hashes[:120], 0)) == 120
+    assert len(Index(tmp_path, readonly=True)) == 300
+
+
 def test_text_and_words() -> None:
     words = random(3)
     assert hex_of(words_of([hex_of(words[1])])[0]) == hex_of(words[1])

@@ -83,8 +83,10 @@ class Follower:
             with self.recorded.transaction():
                 self.recorded.add(frames)
                 for finding in findings:
-                    sql = "INSERT INTO matches (platform, body) VALUES (?, ?)"
-                    self.recorded.connection.execute(sql, (finding.platform, event_of(finding)))
+                    # Said once an entry and broadcast, also by a process that does not know what the last one said.
+                    sql = "INSERT OR IGNORE INTO matches (name, platform, body) VALUES (?, ?, ?)"
+                    values = (name_of(finding), finding.platform, event_of(finding))
+                    self.recorded.connection.execute(sql, values)
                 sql = "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)"
                 self.recorded.connection.execute(sql, (POSITION, upper, self._hash(upper)))
             taken += len(frames)
@@ -124,14 +126,18 @@ class Follower:
         self.recorded.save_index()
 
 
+def name_of(finding: Finding) -> str:
+    """The id of a finding's event: the same for the same entry in the same broadcast, so that it counts once."""
+    parts = finding.platform, finding.broadcast, finding.what, finding.entry
+    return f"capture-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"
+
+
 def event_of(finding: Finding) -> bytes:
-    """A finding as an event. Its id follows from what it says, so that sending it twice counts once."""
-    parts = (finding.platform, finding.broadcast, finding.what, finding.entry, str(finding.offset_ms))
-    name = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+    """A finding as an event."""
     return msgspec.json.encode(
         {
             "type": "capture",
-            "id": f"capture-{name}",
+            "id": name_of(finding),
             "at": finding.at,
             "broadcast": finding.broadcast,
             "what": finding.what,

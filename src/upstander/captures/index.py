@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import numpy as np
@@ -77,18 +78,21 @@ class Index:
     """An index. One thread at a time may change it; a fingerprint may be in it under several keys.
 
     ``folder``: where its segments lie; what was added since the last ``flush`` is not there yet, and ``mark`` says up
-    to where the caller had added then. Raises ``CaptureError`` when the folder holds something else.
+    to where the caller had added then. ``readonly``: another process writes the folder; what is added here stays in
+    memory. Raises ``CaptureError`` when the folder holds something else.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | None = None, *, readonly: bool = False) -> None:
+        self._folder = None if readonly else folder
         self._segments: list[_Segment] = []
         self._manifest = _Manifest()
         self._tail = np.empty((1024, WORDS), np.uint64)
         self._tail_keys = np.empty(1024, np.uint64)
         self._tail_alive = np.ones(1024, np.uint8)
         self._count = 0
-        if folder is not None:
+        if folder is not None and readonly:
+            self._look(folder)
+        elif folder is not None:
             self._open(folder)
 
     @property
@@ -221,16 +225,30 @@ class Index:
 
     # -- files ---------------------------------------------------------------------------------------------------
 
+    def _read(self, folder: Path, mode: Literal["r", "r+"]) -> None:
+        path = folder / "index.json"
+        if not path.exists():
+            return
+        try:
+            self._manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
+            self._segments = [_opened(folder / name, mode) for name in self._manifest.segments]
+        except (OSError, ValueError, msgspec.MsgspecError) as error:
+            fix = "Move the folder away: the index is made again from what was recorded."
+            raise CaptureError(f"the index {folder} cannot be read ({error}). {fix}") from None
+
+    def _look(self, folder: Path) -> None:
+        """Read it while another process writes: a segment may be merged away between the manifest and itself."""
+        for left in reversed(range(5)):
+            try:
+                self._read(folder, "r")
+                break
+            except CaptureError:
+                if not left:
+                    raise
+
     def _open(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = folder / "index.json"
-        if path.exists():
-            try:
-                self._manifest = msgspec.json.decode(path.read_bytes(), type=_Manifest)
-                self._segments = [_opened(folder / name) for name in self._manifest.segments]
-            except (OSError, ValueError, msgspec.MsgspecError) as error:
-                fix = "Move the folder away: the index is made again from what was recorded."
-                raise CaptureError(f"the index {folder} cannot be read ({error}). {fix}") from None
+        self._read(folder, "r+")
         for stray in (*folder.glob("*.segment"), *folder.glob("*.alive")):
             if stray.with_suffix(".segment").name not in self._manifest.segments:
                 stray.unlink()  # a segment whose manifest was never written
@@ -273,17 +291,17 @@ def _on_disk(path: Path, hashes: Words, keys: Keys) -> _Segment:
     _fill(np.asarray(mapped), hashes, keys, path)
     mapped.flush()
     _write(path.with_suffix(".alive"), [np.ones(count, np.uint8).tobytes()])
-    return _opened(path)
+    return _opened(path, "r+")
 
 
-def _opened(path: Path) -> _Segment:
+def _opened(path: Path, mode: Literal["r", "r+"]) -> _Segment:
     with path.open("rb") as file:
         head = file.read(16)
     count = int.from_bytes(head[8:], "little")
     if head[:8] != _MAGIC or path.stat().st_size != _size(count):
         raise ValueError(f"{path.name} is no segment, or a part of one")
     memory = np.asarray(np.memmap(path, np.uint8, "r"))
-    alive = np.memmap(path.with_suffix(".alive"), np.uint8, "r+", shape=(count,))
+    alive = np.memmap(path.with_suffix(".alive"), np.uint8, mode, shape=(count,))
     return _Segment(count, memory, np.asarray(alive), path)
 
 

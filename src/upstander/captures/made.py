@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from upstander.captures.banks import Value
-from upstander.captures.bits import QUALITY, hex_of
+from upstander.captures.bits import QUALITY, Words, distances, hex_of
 from upstander.captures.errors import CaptureError
 from upstander.captures.pictures import Picture, digests, duration_ms, pdq_of, pictures
 from upstander.captures.recorded import Recorded
 from upstander.captures.values import Feature, Kind, written
 from upstander.captures.variants import boxes
 
-#: Pictures a second, and the longer side they are hashed at.
-RATE = 2.0
+#: Pictures a second, and the longer side they are hashed at: what moves differs in 30 bits after a quarter of a second,
+#: and a live frame lies anywhere between two of these. Pictures that hardly differ from the last one are left out.
+RATE = 8.0
 LONGEST = 640
+SAME_BITS, SAME_MS = 6, 1000
 #: Shapes that a rebroadcast puts the picture into (width over height), and how much of each side a crop cuts off.
 SHAPES = (4 / 3, 16 / 9, 9 / 16)
 CROPS = (0.05, 0.1)
@@ -37,14 +39,18 @@ def of_file(path: Path, reference: str = "") -> list[Value]:
     # Without the borders it came with: whoever shows it again may put others around it.
     content = boxes([picture for _, picture in shown[:40]])[-1]
     variants: list[list[Feature]] = []
+    last: tuple[int, Words] | None = None
     for offset, picture in shown:
-        inner = content.of(picture)
-        for number, one in enumerate([picture, *_variants(inner)]):
-            words, quality = pdq_of(one)
+        words, quality = pdq_of(picture)
+        if last is not None and offset - last[0] < SAME_MS and distances(words, last[1]) <= SAME_BITS:
+            continue
+        last = offset, words
+        others = [pdq_of(one) for one in _variants(content.of(picture), whole=content.whole)]
+        for number, (one, good) in enumerate([(words, quality), *others]):
             if len(variants) <= number:
                 variants.append([])
-            if quality >= QUALITY:
-                variants[number].append(Feature(hex_of(words), quality, offset / 1000))
+            if good >= QUALITY:
+                variants[number].append(Feature(hex_of(one), good, offset / 1000))
     if not any(variants):
         raise CaptureError(f"{path}: there is too little in its pictures to recognise them by. Use its digests alone.")
     moving = duration_ms(path) > 500 and len(shown) > 1
@@ -55,9 +61,10 @@ def of_file(path: Path, reference: str = "") -> list[Value]:
     return list({(one.kind, one.value): one for one in values}.values())
 
 
-def _variants(picture: Picture) -> list[Picture]:
+def _variants(picture: Picture, *, whole: bool) -> list[Picture]:
+    """The content in other shapes and cropped; by itself, too, unless it is the whole picture anyway."""
     height, width = picture.shape[:2]
-    made = [picture]
+    made = [] if whole else [picture]
     for shape in SHAPES:
         rows, columns = 0, 0
         if width / height > shape * 1.02:

@@ -18,9 +18,10 @@ def folder_of(settings: Settings) -> Path:
     return settings.folder / "captures"
 
 
-def open_recorded(settings: Settings) -> Recorded:
-    """The fingerprints of this installation's broadcasts; made when there are none."""
-    return Recorded(folder_of(settings))
+def open_recorded(settings: Settings, *, readonly: bool = False) -> Recorded:
+    """The fingerprints of this installation's broadcasts; made when there are none. ``readonly``: the service may be
+    running, and it alone writes."""
+    return Recorded(folder_of(settings), readonly=readonly)
 
 
 def banks_path(settings: Settings) -> Path:

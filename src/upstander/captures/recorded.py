@@ -36,7 +36,8 @@ CREATE TRIGGER frames_keep BEFORE UPDATE ON frames BEGIN SELECT RAISE(ABORT, 'fi
 CREATE TABLE common (pdq BLOB PRIMARY KEY, broadcasts INTEGER NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE looked (no INTEGER PRIMARY KEY) STRICT;
 CREATE TABLE matches (
-  id INTEGER PRIMARY KEY, platform TEXT NOT NULL, body BLOB NOT NULL, sent INTEGER NOT NULL DEFAULT 0
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, platform TEXT NOT NULL, body BLOB NOT NULL,
+  sent INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE positions (name TEXT PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL) STRICT, WITHOUT ROWID;
 """
@@ -77,13 +78,13 @@ def key_of(no: int, offset_ms: int) -> int:
 
 
 class Recorded:
-    """The fingerprints in a folder. One process may write; others may read.
+    """The fingerprints in a folder. One process may write (the service); others read with ``readonly``.
 
     Raises ``CaptureError`` when the file cannot be opened or is of another release.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, readonly: bool = False) -> None:
+        self.folder, self._readonly = folder, readonly
         path = folder / "broadcasts.sqlite3"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -123,20 +124,21 @@ class Recorded:
 
     def add(self, frames: Iterable[Frame]) -> int:
         """Add frames within a transaction; how many were new. A second one at the same offset is the same frame."""
-        new = 0
         numbers: dict[tuple[str, str], int] = {}
+        last: dict[int, int] = {}
+        rows = []
         for frame in frames:
             place = frame.platform, frame.broadcast
             if place not in numbers:
                 numbers[place] = self._number(frame)
-            cursor = self.connection.execute(
-                "INSERT OR IGNORE INTO frames (no, offset_ms, at, quality, pdq) VALUES (?, ?, ?, ?, ?)",
-                (numbers[place], frame.offset_ms, frame.at, frame.quality, frame.pdq),
-            )
-            new += cursor.rowcount
-            sql = "UPDATE broadcasts SET last_at = max(last_at, ?) WHERE no = ?"
-            self.connection.execute(sql, (frame.at, numbers[place]))
-        return new
+            no = numbers[place]
+            last[no] = max(frame.at, last.get(no, 0))
+            rows.append((no, frame.offset_ms, frame.at, frame.quality, frame.pdq))
+        sql = "INSERT OR IGNORE INTO frames (no, offset_ms, at, quality, pdq) VALUES (?, ?, ?, ?, ?)"
+        new = self.connection.executemany(sql, rows).rowcount
+        sql = "UPDATE broadcasts SET last_at = max(last_at, ?) WHERE no = ?"
+        self.connection.executemany(sql, [(at, no) for no, at in last.items()])
+        return max(new, 0)
 
     def _number(self, frame: Frame) -> int:
         sql = "SELECT no FROM broadcasts WHERE platform = ? AND broadcast = ?"
@@ -198,14 +200,14 @@ class Recorded:
     def index(self) -> Index:
         """The index over all fingerprints of quality, up to the last one that was added."""
         if self._index is None:
-            self._index = Index(self.folder / "index")
+            self._index = Index(self.folder / "index", readonly=self._readonly)
             self._mark = self._index.mark
         sql = "SELECT seq, no, offset_ms, pdq FROM frames WHERE seq > ? AND quality >= 50 ORDER BY seq LIMIT ?"
         while rows := self.connection.execute(sql, (self._mark, CATCH_UP)).fetchall():
             words = from_bytes(b"".join(row[3] for row in rows))
             self._index.add(words, np.array([key_of(row[1], row[2]) for row in rows], np.uint64))
             self._mark = rows[-1][0]
-            if len(rows) == CATCH_UP:
+            if len(rows) == CATCH_UP and not self._readonly:
                 self._index.flush(self._mark)
         return self._index
 

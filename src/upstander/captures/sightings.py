@@ -37,7 +37,8 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT R
 CREATE TABLE sightings (
   id TEXT PRIMARY KEY, capture TEXT NOT NULL, url_hash TEXT NOT NULL, domain_hash TEXT NOT NULL, url TEXT NOT NULL,
   site_type TEXT NOT NULL, country TEXT NOT NULL, dedicated TEXT NOT NULL, advert TEXT NOT NULL,
-  seen_at INTEGER NOT NULL, removed_at INTEGER NOT NULL, parent TEXT NOT NULL, by TEXT NOT NULL, entered_at INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL, removed_at INTEGER NOT NULL, parent TEXT NOT NULL, by TEXT NOT NULL,
+  entered_at INTEGER NOT NULL,
   UNIQUE (capture, url_hash)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX sightings_capture ON sightings(capture, seen_at);
@@ -133,19 +134,20 @@ class Sightings:
         url, domain = canonical(entered.url)
         if entered.site_type not in SITE_TYPES:
             raise CaptureError(f"{entered.site_type!r} is no type of site. Use one of: {', '.join(SITE_TYPES)}.")
-        seen, removed = moment(entered.seen_at) or _now(), moment(entered.removed_at)
-        if removed and removed < seen:
-            raise CaptureError(f"{entered.capture}: removed before it was seen. Check the two times.")
+        seen, removed = moment(entered.seen_at), moment(entered.removed_at)
         parent = self._parent(entered)
         with self._transaction():
             url_hash = self._keyed(url)
             known = self._select("capture = ? AND url_hash = ?", (entered.capture, url_hash))
+            began = known[0].seen_at if known else seen or _now()
+            if removed and removed < began:
+                raise CaptureError(f"{entered.capture}: removed before it was seen. Check the two times.")
             if known:
                 return self._filled(known[0], removed, parent), False
             made = Sighting(
                 id=secrets.token_hex(6), capture=entered.capture, url_hash=url_hash, domain_hash=self._keyed(domain),
                 site_type=entered.site_type, country=entered.country, dedicated=entered.dedicated,
-                advert=entered.advert, seen_at=seen, removed_at=removed, parent=parent, by=by, entered_at=_now(),
+                advert=entered.advert, seen_at=began, removed_at=removed, parent=parent, by=by, entered_at=_now(),
                 url=url if keep_url else "",
             )  # fmt: skip
             values = msgspec.to_builtins(made)
@@ -220,11 +222,7 @@ def canonical(url: str) -> tuple[str, str]:
         host, port = (parts.hostname or "").rstrip(".").lower(), parts.port
     except ValueError:
         host, port, parts = "", None, None
-    if (
-        parts is None
-        or not re.fullmatch(r"[a-z0-9.:-]+|[^\x00-\x7f].*", host)
-        or "." not in host + (":" * (":" in host))
-    ):
+    if parts is None or not (set(host) & set(".:")) or re.search(r"[\s<>\"\\]", host):
         raise CaptureError("an address is no address. Give it whole, such as https://example.org/page.")
     usual = port is None or port in (80, 443)
     place = host if usual else f"{host}:{port}"

@@ -1,10 +1,11 @@
-"""How captures spread: trees of sightings, and what can be counted of them. Small counts are withheld, as in studies."""
+"""How captures spread: trees of sightings, and what can be counted of them. Small counts are withheld."""
 
 from __future__ import annotations
 
 import io
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib as mpl
 import msgspec
@@ -16,7 +17,7 @@ DAY_MS = 86_400_000
 #: Counts from one to one below this are not shown.
 THRESHOLD = 5
 _COLOUR, _INK = "#0072B2", "#1c2330"
-_SETTINGS = {"svg.fonttype": "none", "svg.hashsalt": "upstander", "font.size": 9, "axes.spines.top": False,
+_SETTINGS: Any = {"svg.fonttype": "none", "svg.hashsalt": "upstander", "font.size": 9, "axes.spines.top": False,
              "axes.spines.right": False, "text.color": _INK, "axes.labelcolor": _INK, "font.family": "sans-serif",
              "font.sans-serif": ["DejaVu Sans"]}  # fmt: skip
 

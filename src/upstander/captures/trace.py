@@ -29,11 +29,13 @@ NEAR = 88
 #: So many (variant, broadcast, offset) are compared in full.
 COMPARED = 12
 #: Of so many nearest fingerprints each votes; and so many offsets of each are tried, in these steps (ms).
-MOST_VOTES = 60_000
-OFFSETS = 4
+MOST_VOTES = 20_000
+OFFSETS = 6
 STEPS = np.arange(-3000, 3001, 125)
 #: Speeds that are tried.
 SPEEDS = (1.0, *(round(1 + sign * step / 400, 4) for step in range(1, 21) for sign in (-1, 1)))
+#: The few that are tried first; when none of them is within so many bits of a trace, no other speed would be one.
+COARSE, HOPELESS = (1.0, 0.95, 0.975, 1.025, 1.05), 24.0
 #: At least so many frames of the broadcast are expected in a window; fewer count against it.
 MIN_FRAMES = 4
 #: A trace: mean distance at most this, and so many pictures that differ from each other by APART bits.
@@ -41,7 +43,7 @@ MEAN = 76.0
 DISTINCT = 3
 APART = 16
 #: From so small a mean on nothing further is tried: after the index, and after what is near without a crop.
-SURE, GOOD = 44.0, 52.0
+SURE, GOOD = 30.0, 52.0
 #: What looks the same all the time proves little: then the pictures must be the same in nearly all bits.
 STILL_MEAN = 26.0
 
@@ -148,13 +150,19 @@ def trace_clip(recorded: Recorded, clip: Clip) -> Trace | None:
     if not len(order):
         return None
     index = recorded.index()
-    plain = np.array([at for at, variant in enumerate(clip.variants) if not any(variant.crop)], np.int64)
-    cropped = np.array([at for at, variant in enumerate(clip.variants) if any(variant.crop)], np.int64)
+    crops = [variant.crop for variant in clip.variants]
+    plain = np.array([at for at, (rows, columns) in enumerate(crops) if rows == columns == 0], np.int64)
+    evenly = np.array([at for at, (rows, columns) in enumerate(crops) if rows == columns != 0], np.int64)
+    unevenly = np.array([at for at, (rows, columns) in enumerate(crops) if rows != columns], np.int64)
     best: tuple[float, Trace] | None = None
-    for chosen, radius, enough in ((plain, RADIUS, SURE), (plain, NEAR, GOOD), (cropped, NEAR, 0.0)):
-        queries = clip.words[np.ix_(chosen, order)].reshape(-1, 4)
+    # The more variants there are to look for, the fewer pictures of each: all is looked through for every one.
+    for chosen, radius, enough, probes in (
+        (plain, RADIUS, SURE, PROBES), (plain, NEAR, GOOD, PROBES), (evenly, NEAR, MEAN, 4), (unevenly, NEAR, MEAN, 3),
+    ):  # fmt: skip
+        some = order[np.linspace(0, len(order) - 1, min(probes, len(order))).astype(int)]
+        queries = clip.words[np.ix_(chosen, some)].reshape(-1, 4)
         found = index.query(queries, radius) if radius <= RADIUS else index.scan(queries, radius)
-        one = _best(recorded, clip, _votes(clip, chosen, order, found))
+        one = _best(recorded, clip, _votes(clip, chosen, some, found))
         if one is not None and (best is None or one[0] < best[0]):
             best = one
         if best is not None and best[0] <= enough:
@@ -252,21 +260,24 @@ def _placed(
     slack = max(gap * 0.75, 250.0)
     starts = np.concatenate([delta + clip.offsets[0] + STEPS for delta in deltas])
     best: tuple[float, float, float, NDArray[np.int64], NDArray[np.bool_]] | None = None
-    for speed in SPEEDS if at[-1] > 4000 else (1.0,):
-        # Where in the window each frame of the broadcast should be seen: starts x frames.
-        wanted = (offsets[None] - starts[:, None]) / speed
-        right = np.clip(np.searchsorted(at, wanted), 0, len(at) - 1)
-        left = np.maximum(right - 1, 0)
-        near = np.where(np.abs(at[right] - wanted) <= np.abs(at[left] - wanted), right, left)
-        lies = np.abs(at[near] - wanted) <= slack
-        count = lies.sum(axis=1)
-        bits = np.where(lies, matrix[near, columns[None]], 0).sum(axis=1)
-        # Frames that should be there and are not count as unlike; of two that are as good, the usual speed is likelier.
-        needed = np.maximum(count, MIN_FRAMES)
-        mean = (bits + (needed - count) * 128) / needed + abs(speed - 1) * 30
-        step = int(np.argmin(mean))
-        if best is None or mean[step] < best[0]:
-            best = float(mean[step]), float(starts[step]), float(speed), near[step], lies[step]
+    for round_of in (COARSE, SPEEDS) if at[-1] > 4000 else ((1.0,),):
+        if best is not None and best[0] > MEAN + HOPELESS:
+            return None
+        for speed in round_of:
+            # Where in the window each frame of the broadcast should be seen: starts x frames.
+            wanted = (offsets[None] - starts[:, None]) / speed
+            right = np.clip(np.searchsorted(at, wanted), 0, len(at) - 1)
+            left = np.maximum(right - 1, 0)
+            near = np.where(np.abs(at[right] - wanted) <= np.abs(at[left] - wanted), right, left)
+            lies = np.abs(at[near] - wanted) <= slack
+            count = lies.sum(axis=1)
+            bits = np.where(lies, matrix[near, columns[None]], 0).sum(axis=1)
+            # Frames that should be there and are not count as unlike; of two as good, the usual speed is likelier.
+            needed = np.maximum(count, MIN_FRAMES)
+            mean = (bits + (needed - count) * 128) / needed + abs(speed - 1) * 30
+            step = int(np.argmin(mean))
+            if best is None or mean[step] < best[0]:
+                best = float(mean[step]), float(starts[step]), float(speed), near[step], lies[step]
     if best is None or not best[4].any():
         return None
     mean, start, speed, near, lies = best

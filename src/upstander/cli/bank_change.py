@@ -58,7 +58,7 @@ def add_command(
     with banks_of(config, data) as banks:
         values = [value for path in files for value in made.of_file(path)]
         if broadcast is not None:
-            recorded = open_recorded(settings)
+            recorded = open_recorded(settings, readonly=True)
             try:
                 until = round(end * 1000) if end is not None else 1 << 35
                 values.append(made.of_broadcast(recorded, *broadcast, round(start * 1000), until))

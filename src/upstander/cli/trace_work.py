@@ -30,7 +30,7 @@ def work(
         if not why.strip():
             raise CaptureError("seeing an audience needs a reason: the ledger keeps it. Give --why.")
     rows: list[dict[str, Any]] = []
-    recorded = open_recorded(settings)
+    recorded = open_recorded(settings, readonly=True)
     audit = Audit(settings.audit_path, many=settings.console.many_broadcasts)
     try:
         for path in progress.track(files_of(paths), description="tracing"):
@@ -48,7 +48,6 @@ def work(
                     found = audience_at(settings, one["platform"], one["broadcast"], one["at"], by, why)
                     one["audience"] = msgspec.to_builtins(found)
             rows.append({"file": str(path), "error": error, "traces": traces})
-        recorded.save_index()
     finally:
         audit.close()
         recorded.close()
