@@ -18,6 +18,7 @@ _PARAMETERS = {
     "batch": ("The id of a bulk action.", "^[0-9a-f]{12}$"),
     "item": ("An item's address, or the digits that it begins with (at least 8).", "^[0-9a-f]{8,64}$"),
     "report": ("A report's id, or the beginning of it (at least 4 characters).", "^r-[0-9a-f]{2,12}$"),
+    "entry": ("An entry's id in a bank.", "^[0-9a-f]{16}$"),
     "ask": ("The id of what somebody asks for.", "^[0-9a-f]{12}$"),
     "platform": ("A platform.", "^[a-z0-9_-]{1,64}$"),
     "broadcast": ("A broadcast's id.", ""),
