@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import logging
 import os
 import sys
@@ -52,8 +53,13 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
 
 
 @pytest.fixture(autouse=True)
-def _switch_interval() -> Iterator[None]:
-    """A service in this process sets the interpreter's switch interval; it must not leak into other tests."""
-    before = sys.getswitchinterval()
+def _interpreter() -> Iterator[None]:
+    """A service in this process sets the switch interval, and tells the collector that what is there stays for good:
+    hundreds of services would then stay for good, each with its detector."""
+    before, thresholds = sys.getswitchinterval(), gc.get_threshold()
     yield
     sys.setswitchinterval(before)
+    if gc.get_freeze_count():
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
+        gc.collect()
