@@ -26,4 +26,4 @@ if ! scripts/pdq_vectors.sh; then
   fi
   echo "test: going on without the pictures of PDQ's test vectors; that test is skipped" >&2
 fi
-exec .venv/bin/python -m pytest -n auto --dist loadfile --cov --cov-report=term:skip-covered --durations=40 --durations-min=5 "$@"
+exec .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --durations=40 --durations-min=5 "$@"

@@ -80,7 +80,7 @@ def test_the_oldest_is_dropped_when_speech_comes_too_fast() -> None:
     model.go.set()
     recogniser.close()
     assert texts[-1] == "for 8 seconds"
-    assert 2 <= len(texts) < 8
+    assert 1 <= len(texts) < 8  # the first one may have been taken up before it could be dropped
 
 
 def test_a_recogniser_that_is_closed_at_once_forgets_what_waits() -> None:
