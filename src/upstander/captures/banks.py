@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from upstander.captures.errors import CaptureError
 from upstander.captures.values import Kind, checked
+from upstander.journal.transactions import transaction
 from upstander.people.audit import Act, Audit, Note
 from upstander.vault.keys import KEY_BYTES, NONCE_BYTES, KeyEncryption
 
@@ -128,20 +129,9 @@ class Banks:
         self.connection.close()
         self._audit.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of it is durable, or none. Within another one: part of it."""
-        outermost = not self.connection.in_transaction
-        if outermost:
-            self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            if outermost:
-                self.connection.execute("COMMIT")
-        except BaseException:
-            if outermost and self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+    def transaction(self) -> AbstractContextManager[None]:
+        """All of it is durable, or none; no other process writes meanwhile. Within another one: part of it."""
+        return transaction(self.connection)
 
     def note(self, act: Act, by: str, bank: str, detail: str = "") -> None:
         """An entry of the ledger of what people looked at and did."""

@@ -10,10 +10,8 @@ import asyncio
 import hashlib
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +23,7 @@ from upstander.captures.opening import open_matcher, open_recorded
 from upstander.captures.recorded import Frame, Recorded
 from upstander.journal import store as journal
 from upstander.journal.entries import GENESIS, Placed
+from upstander.journal.following import in_thread
 from upstander.model import events as wire
 from upstander.model.wire import WireError, decode_event
 from upstander.settings import Settings
@@ -38,7 +37,6 @@ POLL_S = 0.25
 TIDY_S = 60.0
 _TRIES_S = 5.0
 DAY_MS = 86_400_000
-T = TypeVar("T")
 #: Passes an event on to the journal; true when it is there.
 Deliver = Callable[[str, bytes], Awaitable[bool]]
 
@@ -166,7 +164,7 @@ async def _follow(settings: Settings, deliver: Deliver) -> None:
     matcher: Matcher | None = None
     follower: Follower | None = None
     try:
-        matcher = await _in_thread(lambda _: open_matcher(settings))
+        matcher = await in_thread(lambda _: open_matcher(settings))
         rolling = None
         if matcher is not None:
             chosen = settings.captures
@@ -175,11 +173,11 @@ async def _follow(settings: Settings, deliver: Deliver) -> None:
         tidied = 0.0
         while True:
             if matcher is not None:
-                await _in_thread(lambda _: matcher.refresh())
-            await _in_thread(follower.catch_up)
+                await in_thread(lambda _: matcher.refresh())
+            await in_thread(follower.catch_up)
             await deliver_findings(recorded, matcher, deliver)
             if time.monotonic() - tidied >= TIDY_S:
-                await _in_thread(lambda _: follower.tidy(int(time.time() * 1000)))
+                await in_thread(lambda _: follower.tidy(int(time.time() * 1000)))
                 tidied = time.monotonic()
             await asyncio.sleep(POLL_S)
     finally:
@@ -204,15 +202,3 @@ async def deliver_findings(recorded: Recorded, matcher: Matcher | None, deliver:
             for entry in matcher.seen([told["entry"]], f"{platform} {told['broadcast']}", told["at"]):
                 log.warning("captures: entry %s of bank %s matches too much: quarantined", entry, told["bank"])
     return sent
-
-
-async def _in_thread(work: Callable[[Callable[[], bool]], T]) -> T:
-    """Work in a thread. When cancelled, its ``stop`` says so and it is waited for: it still uses the connections."""
-    halted = threading.Event()
-    working = asyncio.ensure_future(asyncio.to_thread(work, halted.is_set))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        halted.set()
-        await asyncio.wait([working])
-        raise

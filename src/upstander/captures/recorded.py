@@ -7,8 +7,8 @@ up with it whenever it is opened. No picture, no host's name: who hosted a broad
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from upstander.captures.bits import Words, from_bytes
 from upstander.captures.errors import CaptureError
 from upstander.captures.index import Index
+from upstander.journal.transactions import transaction
 
 SCHEMA_VERSION = 1
 #: A key of the index: the broadcast's number, then the offset in ms in so many bits (two years).
@@ -108,17 +109,9 @@ class Recorded:
         """Close the file."""
         self.connection.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All of it is durable, or none."""
-        self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self.connection.execute("COMMIT")
-        except BaseException:
-            if self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+    def transaction(self) -> AbstractContextManager[None]:
+        """All of it is durable, or none; no other process writes meanwhile. Within another one: part of it."""
+        return transaction(self.connection)
 
     # -- adding and keeping --------------------------------------------------------------------------------------
 

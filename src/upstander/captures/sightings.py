@@ -12,8 +12,8 @@ import re
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,6 +22,7 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 
 from upstander.captures.errors import CaptureError
+from upstander.journal.transactions import transaction
 
 SCHEMA_VERSION = 1
 #: Kinds of sites as INHOPE's hotlines name them, and the study's word for each.
@@ -111,19 +112,8 @@ class Sightings:
         """Close the file."""
         self.connection.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        outermost = not self.connection.in_transaction
-        if outermost:
-            self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            if outermost:
-                self.connection.execute("COMMIT")
-        except BaseException:
-            if outermost and self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+    def _transaction(self) -> AbstractContextManager[None]:
+        return transaction(self.connection)
 
     def _keyed(self, text: str) -> str:
         return hmac.digest(self._secret, text.encode(), hashlib.sha256).hex()

@@ -8,11 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +23,7 @@ from upstander.cases.states import Act
 from upstander.cases.store import Store
 from upstander.journal import store as journal
 from upstander.journal.entries import GENESIS, Kind, Placed
+from upstander.journal.following import in_thread
 from upstander.model.decision import Decision
 from upstander.model.vocabulary import AgeBand, Intervention, Level, Tactic
 from upstander.settings import Settings
@@ -33,7 +32,6 @@ from upstander.vault.errors import VaultError
 from upstander.vault.vault import Vault
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 POSITION = "journal"
 #: So many entries are read between two notes of where the follower stands.
@@ -220,25 +218,25 @@ async def _follow(settings: Settings, deliver: Deliver) -> None:
     vault: Vault | None = None
     follower: Follower | None = None
     try:
-        vault = await _in_thread(lambda _: opening.open_vault(settings))
+        vault = await in_thread(lambda _: opening.open_vault(settings))
         follower = Follower(settings, desk, vault)
         swept = stamped = erased = 0.0
         while True:
-            await _in_thread(follower.catch_up)
+            await in_thread(follower.catch_up)
             if time.monotonic() - swept >= SWEEP_S:
-                for step in await _in_thread(lambda _: desk.sweep()):
+                for step in await in_thread(lambda _: desk.sweep()):
                     if step.act == Act.ALARM:
                         log.warning("case %s: %s", step.case, step.why)
-                await _in_thread(lambda _: retention.extend(desk, vault, settings))
-                await _in_thread(lambda _: follower.anchor())
+                await in_thread(lambda _: retention.extend(desk, vault, settings))
+                await in_thread(lambda _: follower.anchor())
                 swept = time.monotonic()
             if time.monotonic() - erased >= ERASE_S:
                 erased = time.monotonic()
-                for name in await _in_thread(lambda _: retention.erase_due(desk, settings, vault)):
+                for name in await in_thread(lambda _: retention.erase_due(desk, settings, vault)):
                     log.info("case %s was erased: its time to be kept is over", name)
             if settings.vault.timestamp_url and time.monotonic() - stamped >= settings.vault.timestamp_minutes * 60:
                 stamped = time.monotonic()
-                await _in_thread(lambda _: _stamp(settings, vault))
+                await in_thread(lambda _: _stamp(settings, vault))
             await deliver_verdicts(desk, deliver)
             await asyncio.sleep(POLL_S)
     finally:
@@ -247,18 +245,6 @@ async def _follow(settings: Settings, deliver: Deliver) -> None:
         if vault is not None:
             vault.close()
         desk.store.close()
-
-
-async def _in_thread(work: Callable[[Callable[[], bool]], T]) -> T:
-    """Work in a thread. When cancelled, its ``stop`` says so and it is waited for: it still uses the connections."""
-    halted = threading.Event()
-    working = asyncio.ensure_future(asyncio.to_thread(work, halted.is_set))
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        halted.set()
-        await asyncio.wait([working])
-        raise
 
 
 def _stamp(settings: Settings, vault: Vault) -> None:

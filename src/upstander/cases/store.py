@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from upstander.cases.model import GENESIS, NAMING, Case, CaseError, Step, decode_step, encode_step, plain
+from upstander.journal.transactions import transaction
 
 SCHEMA_VERSION = 1
 #: The fields of a case as columns; what is not a whole number or text is kept as JSON.
@@ -100,20 +100,9 @@ class Store:
         """Close the file."""
         self.connection.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All of it is durable, or none; no other process writes meanwhile. Within another one: part of it."""
-        outermost = not self.connection.in_transaction
-        if outermost:
-            self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            if outermost:
-                self.connection.execute("COMMIT")
-        except BaseException:
-            if outermost and self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+        return transaction(self.connection)
 
     def secret(self) -> bytes:
         """What case ids are made with, so that nobody outside can tell whom one is about."""

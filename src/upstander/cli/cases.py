@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
 
-from upstander.cli.common import Mistake
+from upstander.cli.lazy import lazy
 
 EXAMPLES = """
 \b
@@ -46,28 +44,7 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        try:
-            module = importlib.import_module(f"upstander.cli.{_COMMANDS[cmd_name][0]}")
-        except ModuleNotFoundError as error:
-            if error.name and error.name.startswith("upstander"):
-                raise
-            raise Mistake(f"{error.name} is not installed. Run: pip install 'upstander[console]'") from None
-        command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
-
-
-@click.command(cls=_Lazy, epilog=EXAMPLES)
+@click.command(cls=lazy(_COMMANDS, "console"), epilog=EXAMPLES)
 def command() -> None:
     """Cases: decisions that a person takes up. One for each broadcast and viewer.
 

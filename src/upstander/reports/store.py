@@ -7,13 +7,13 @@ import hashlib
 import hmac
 import secrets
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from upstander.journal.transactions import transaction
 from upstander.reports.model import Changed, ReportError
 from upstander.reports.states import FINAL, SENDING, TABLE, Act, State
 
@@ -177,20 +177,9 @@ class Store:
         """Close the file."""
         self.connection.close()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """All of it is durable, or none; no other process writes meanwhile. Within another one: part of it."""
-        outermost = not self.connection.in_transaction
-        if outermost:
-            self.connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            if outermost:
-                self.connection.execute("COMMIT")
-        except BaseException:
-            if outermost and self.connection.in_transaction:
-                self.connection.execute("ROLLBACK")
-            raise
+        return transaction(self.connection)
 
     def person(self, platform: str, viewer: str) -> str:
         """What stands for a person here: the same each time, and telling nobody whom it is about."""
