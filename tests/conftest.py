@@ -8,12 +8,17 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
+from browsing import launched
 from log_scanner import SCANNER
 from support import Gate, Receiver
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # The same examples in every CI run: a failure there is a failure of the change. At one's desk they are fresh each time.
 settings.register_profile("ci", derandomize=True)
@@ -63,3 +68,10 @@ def _interpreter() -> Iterator[None]:
         gc.unfreeze()
         gc.set_threshold(*thresholds)
         gc.collect()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium. One a module: while it runs, nothing else in this process can run an event loop."""
+    with launched() as running:
+        yield running

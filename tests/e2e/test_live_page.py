@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pyotp
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
+from browsing import needs_chromium, opened, press
 from support import Served, bearer, comment, ended, lines, make_key, serve, started
 from upstander.gateway.keys import Scope
 from upstander.people.audit import Audit
@@ -21,18 +22,8 @@ from upstander.people.store import People
 
 PASSWORD = "seven quiet lanterns drifting"
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    if os.environ.get("CI") == "true":
-        raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
-    pytest.skip("Debian's chromium is not installed", allow_module_level=True)
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
+pytestmark = needs_chromium
 
 
 @pytest.fixture(scope="module")
@@ -51,25 +42,11 @@ def add_moderator(data: Path) -> None:
     people.close()
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    made = context.new_page()
-    problems: list[str] = []
-    made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    made.on("pageerror", lambda error: problems.append(str(error)))
-    yield made
-    context.close()
     # The browser itself logs a refused (401) or broken (net::) stream; everything else is a fault of the page.
-    assert [text for text in problems if "401" not in text and "net::" not in text] == []
+    with opened(browser, "401", "net::") as made:
+        yield made
 
 
 def sign_in(page: Page, running: Served) -> None:
@@ -82,7 +59,7 @@ def sign_in(page: Page, running: Served) -> None:
     expect(page.locator("#state")).to_have_text("live")
 
 
-def press(url: str, key: str, broadcast: str) -> None:
+def pressure(url: str, key: str, broadcast: str) -> None:
     said = ("do a spin and ill send a gift", "dont tell your mom", "are your parents home")
     events = [started(f"s-{broadcast}", broadcast)]
     events += [comment(f"c{n}-{broadcast}", text, broadcast=broadcast, actor="v<b>1") for n, text in enumerate(said)]
@@ -97,9 +74,9 @@ def test_signing_in_seeing_a_decision_and_signing_out(served: tuple[Served, str]
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_label("Code from your app").fill(pyotp.TOTP(SECRET).now())
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.locator("#state")).to_have_text("live")
-    press(running.url, key, "first-<i>broadcast")
+    pressure(running.url, key, "first-<i>broadcast")
     row = page.locator("#broadcasts li.row", has_text="first-<i>broadcast")
     expect(row).to_be_visible()
     # Names go in as text: no markup of a viewer's or host's becomes part of the page.
@@ -117,27 +94,27 @@ def test_signing_in_seeing_a_decision_and_signing_out(served: tuple[Served, str]
 def test_the_keyboard_moves_between_broadcasts(served: tuple[Served, str], page: Page) -> None:
     running, key = served
     for name in ("k1", "k2"):
-        press(running.url, key, name)
+        pressure(running.url, key, name)
     sign_in(page, running)
     expect(page.locator("#broadcasts li.row").nth(1)).to_be_visible()
-    page.keyboard.press("j")
+    press(page, "j")
     first = page.evaluate("document.activeElement.dataset.key")
-    page.keyboard.press("j")
+    press(page, "j")
     second = page.evaluate("document.activeElement.dataset.key")
     assert first
     assert second
     assert first != second
-    press(running.url, key, "k3")
+    pressure(running.url, key, "k3")
     expect(page.locator("#broadcasts li.row", has_text="k3")).to_be_visible()
     assert page.evaluate("document.activeElement.dataset.key") == second
-    page.keyboard.press("k")
+    press(page, "k")
     assert page.evaluate("document.activeElement.dataset.key") != second
 
 
 @pytest.mark.parametrize("width", [1440, 768, 390])
 def test_nothing_runs_over_the_edge(served: tuple[Served, str], page: Page, width: int) -> None:
     running, key = served
-    press(running.url, key, "a-broadcast-with-a-very-long-name-" + "x" * 120 + f"-{width}")
+    pressure(running.url, key, "a-broadcast-with-a-very-long-name-" + "x" * 120 + f"-{width}")
     page.set_viewport_size({"width": width, "height": 844})
     page.goto(f"{running.url}/live")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -166,13 +143,13 @@ def test_a_session_that_is_ended_elsewhere_closes_the_wall(served: tuple[Served,
 
 def test_the_keyboard_opens_a_broadcast_and_the_look_is_in_the_ledger(served: tuple[Served, str], page: Page) -> None:
     running, key = served
-    press(running.url, key, "a/b <i>c")
+    pressure(running.url, key, "a/b <i>c")
     sign_in(page, running)
     expect(page.locator("#broadcasts li.row", has_text="a/b <i>c")).to_be_visible()
     rows = page.locator("#broadcasts li.row").all_inner_texts()
     for _ in range(1 + next(n for n, text in enumerate(rows) if "a/b <i>c" in text)):
-        page.keyboard.press("j")
-    page.keyboard.press("Enter")
+        press(page, "j")
+    press(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("a/b <i>c")
     expect(page.get_by_text("asks whether a grown-up is near").first).to_be_visible()
     assert "are your parents home" not in page.content(), "chat text is not shown here either"

@@ -4,33 +4,23 @@ A second person approves; the evidence is exported, and checked on what stands f
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from pathlib import Path
 
 import httpx
 import pyotp
-import pytest
+from playwright.sync_api import Browser, Page, expect
 
+from browsing import launched, needs_chromium, press, write
 from support import UPSTANDER, Served, bearer, comment, lines, make_key, serve, started
 from upstander.people.audit import Audit
 from upstander.people.passwords import hash_password
 from upstander.people.permissions import Role
 from upstander.people.store import People
 
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    if os.environ.get("CI") == "true":
-        raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
-    pytest.skip("Debian's chromium is not installed", allow_module_level=True)
+pytestmark = needs_chromium
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PASSWORD = "seven quiet lanterns drifting"
 SECRETS = {"mo": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "sen": "KRSXG5CTMVRXEZLUKN2XAZLSKNSWG4TF"}
 SECRETS["evi"] = "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U"
@@ -56,12 +46,12 @@ def sign_in(browser: Browser, served: Served, name: str) -> Page:
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_label("Code from your app").fill(pyotp.TOTP(SECRETS[name]).now())
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
     return page
 
 
-def press(served: Served, key: str) -> None:
+def pressure(served: Served, key: str) -> None:
     events = [started("s1", "evening-stream")]
     events += [comment(f"c{n}", text, "evening-stream", "viewer-77") for n, text in enumerate(SAID)]
     answer = httpx.post(f"{served.url}/v1/events", content=lines(*events), headers=bearer(key), timeout=60)
@@ -70,15 +60,13 @@ def press(served: Served, key: str) -> None:
 
 def test_a_moderators_day(tmp_path: Path) -> None:
     key = prepare(tmp_path)
-    with serve(tmp_path, "[cases]\nenabled = true\n") as served, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    with serve(tmp_path, "[cases]\nenabled = true\n") as served, launched() as browser:
         mo = sign_in(browser, served, "mo")
         understand(mo, served, key)
         act_and_undo(mo)
         case = escalate_with_a_second_person(browser, mo, served)
         package = export(browser, served, case, tmp_path)
         check_elsewhere(package, tmp_path)
-        browser.close()
         audited(served, case)
 
 
@@ -86,18 +74,18 @@ def understand(page: Page, served: Served, key: str) -> None:
     """The queue is empty, a case arrives without the page being loaded again, and says why it is one."""
     page.get_by_role("link", name="Cases").click()
     expect(page.get_by_text("Nothing waits.")).to_be_visible()
-    press(served, key)
+    pressure(served, key)
     row = page.locator("li.row").first
     expect(row).to_be_visible(timeout=30_000)
     expect(page.locator("#news")).to_contain_text("1 new")
     assert "evening-stream" not in page.content()
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
+    press(page, "j")
+    press(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Case")
     expect(page.locator(".decision").first).to_contain_text("asks whether a grown-up is near")
     expect(page.locator("svg.curve circle").first).to_be_visible()
     assert not any(words in page.content() for words in SAID)
-    page.keyboard.press("v")
+    press(page, "v")
     expect(page.locator("ol.words mark", has_text="parents home")).to_be_attached()
     expect(page.locator("ol.words .named", has_text="supervision probe").first).to_be_attached()
 
@@ -105,18 +93,18 @@ def understand(page: Page, served: Served, key: str) -> None:
 def act_and_undo(page: Page) -> None:
     """Claimed, closed by mistake, taken back with one key."""
     state = page.locator(".row-head .tag").first
-    page.keyboard.press("c")
+    press(page, "c")
     expect(state).to_have_text("claimed: mo")
-    page.keyboard.press("x")
+    press(page, "x")
     page.get_by_label("What it was").first.select_option("benign")
     page.locator("#close-why").fill("I thought that they were friends")
-    page.keyboard.press("Enter")
+    press(page, "Enter")
     expect(page.get_by_text("Verdict: benign")).to_be_visible()
-    page.keyboard.press("Backspace")
+    press(page, "Backspace")
     expect(state).to_have_text("claimed: mo")
-    page.keyboard.press("e")
-    page.keyboard.type("asks a child to move to another app, and to keep it secret")
-    page.keyboard.press("Enter")
+    press(page, "e")
+    write(page, "asks a child to move to another app, and to keep it secret")
+    press(page, "Enter")
     expect(state).to_have_text("escalated")
     assert page.get_by_role("button", name="Approve").count() == 0, "not one's own"
 
@@ -125,10 +113,10 @@ def escalate_with_a_second_person(browser: Browser, page: Page, served: Served) 
     case = page.url.split("/cases/")[1].split("#")[0].split("?")[0]
     second = sign_in(browser, served, "sen")
     second.goto(f"{served.url}/cases/{case}")
-    second.keyboard.press("a")
+    press(second, "a")
     expect(second.get_by_text("mo proposes to report viewer-77")).to_be_visible()
-    second.keyboard.type("agreed")
-    second.keyboard.press("Enter")
+    write(second, "agreed")
+    press(second, "Enter")
     expect(second.locator(".row-head .tag").first).to_have_text("approved")
     page.reload()
     expect(page.get_by_text("approved by sen")).to_be_visible()
@@ -138,7 +126,7 @@ def escalate_with_a_second_person(browser: Browser, page: Page, served: Served) 
 def export(browser: Browser, served: Served, case: str, folder: Path) -> Path:
     page = sign_in(browser, served, "evi")
     page.goto(f"{served.url}/cases/{case}")
-    page.keyboard.press("i")
+    press(page, "i")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Evidence of case")
     page.get_by_label("For whom").fill("the hotline")
     page.locator("#export-why").fill("report of the case")

@@ -3,25 +3,18 @@ the service sends it to the fake CyberTipline with the sealed evidence. What the
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
-import pytest
+from playwright.sync_api import Page, expect
+from test_moderators_day import SAID, prepare, pressure, sign_in
 
+from browsing import launched, needs_chromium, press, wrong
 from support import serve, until
 from upstander.reports.fake.hotline import Hotline
 from upstander.reports.fake.server import FakeServer
 
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    if os.environ.get("CI") == "true":
-        raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
-    pytest.skip("Debian's chromium is not installed", allow_module_level=True)
-
-from axe_playwright_python.sync_playwright import Axe  # noqa: E402
-from playwright.sync_api import Page, expect, sync_playwright  # noqa: E402
-from test_moderators_day import FLAGS, SAID, prepare, press, sign_in  # noqa: E402
+pytestmark = needs_chromium
 
 #: The people's part: keys and words, as fast as somebody who knows the pages (seconds, on an idle machine about 5).
 HUMAN_S = 60
@@ -50,10 +43,9 @@ def test_from_an_urgent_decision_to_a_filed_report(tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("fake")
     secret.chmod(0o600)
-    with serve(tmp_path, SETTINGS.format(url=server.url)) as served, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
+    with serve(tmp_path, SETTINGS.format(url=server.url)) as served, launched() as browser:
         mo, sen = sign_in(browser, served, "mo"), sign_in(browser, served, "sen")
-        press(served, key)
+        pressure(served, key)
         mo.goto(f"{served.url}/cases")
         expect(mo.locator("li.row").first).to_be_visible(timeout=30_000)
         began = time.monotonic()
@@ -65,9 +57,8 @@ def test_from_an_urgent_decision_to_a_filed_report(tmp_path: Path) -> None:
         until(lambda: _reload(sen) == "filed", "the page to say so")
         [there] = hotline.finished
         expect(sen.get_by_text(there.id).first).to_be_visible()
-        type_key(sen, "u")
+        press(sen, "u")
         expect(sen.get_by_text(f"ncmec {there.id}")).to_be_visible()
-        browser.close()
     server.close()
     assert took < HUMAN_S
     # The evidence went along, each file described, and the words are in the report.
@@ -80,14 +71,14 @@ def test_from_an_urgent_decision_to_a_filed_report(tmp_path: Path) -> None:
 
 def draft(page: Page) -> str:
     """The moderator: open, unveil, claim, draft. The path of the report."""
-    type_key(page, "j")
-    type_key(page, "Enter")
+    press(page, "j")
+    press(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Case")
-    type_key(page, "v")
+    press(page, "v")
     expect(page.locator("ol.words mark", has_text="parents home")).to_be_attached()
-    type_key(page, "c")
+    press(page, "c")
     expect(page.locator(".row-head .tag").first).to_have_text("claimed: mo")
-    type_key(page, "r")
+    press(page, "r")
     expect(page.get_by_role("heading", level=1)).to_contain_text("Report case")
     accessible(page)
     page.get_by_label("Why it is reported").fill("asks a child to be alone, and to keep it secret")
@@ -104,28 +95,22 @@ def draft(page: Page) -> str:
 def approve_and_file(page: Page, url: str) -> None:
     """The senior: look, approve, file."""
     page.goto(url)
-    type_key(page, "v")
+    press(page, "v")
     expect(page.get_by_text("are your parents home").first).to_be_attached()
-    type_key(page, "a")
+    press(page, "a")
     page.locator("#approve-why").fill("agreed")
-    type_key(page, "Enter")
+    press(page, "Enter")
     expect(page.locator("#state")).to_have_text("approved")
-    type_key(page, "t")
+    press(page, "t")
     expect(page.locator("#state")).not_to_have_text("approved")
 
 
 def accessible(page: Page) -> None:
     """axe-core finds nothing, and nothing is wider than a telephone."""
-    assert Axe().run(page).violations_count == 0
+    assert wrong(page) == []
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.set_viewport_size({"width": 1440, "height": 900})
-
-
-def type_key(page: Page, key: str) -> None:
-    """Press a key once the page is there, with what listens to keys."""
-    page.wait_for_load_state("load")
-    page.keyboard.press(key)
 
 
 def _reload(page: Page) -> str:

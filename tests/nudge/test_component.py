@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
+from browsing import AXE, WCAG, needs_chromium
 from upstander.gateway.nudges import component
 from upstander.model.vocabulary import AgeBand
 from upstander.nudge.cards import shipped
 from upstander.nudge.choose import make_card
 from upstander.nudge.preview import page as preview_page
 
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    if os.environ.get("CI") == "true":
-        raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
-    pytest.skip("Debian's chromium is not installed", allow_module_level=True)
+pytestmark = needs_chromium
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 STRICT = "default-src 'none'; script-src 'self'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types"
 PAGE = """<!doctype html><html lang="en"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -42,8 +31,6 @@ SCRIPT = b"""window.told = [];
 for (const what of ["shown", "dismissed", "action"])
   document.addEventListener(`upstander-nudge-${what}`, (event) => window.told.push([what, event.detail]));
 window.ready = true;"""
-AXE = Path(str(importlib.util.find_spec("axe_playwright_python").origin)).with_name("axe.min.js")  # type: ignore[union-attr]
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 def card(topic: str = "dare", band: str = "10_12", language: str = "en", country: str = "GB", **more: Any) -> Any:
@@ -80,14 +67,6 @@ def origin() -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield running
-        running.close()
 
 
 Open = Callable[..., Page]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pyotp
 import pytest
 from people_support import SECRET, add, kept
+from playwright.sync_api import Browser, Page, expect
 
+from browsing import needs_chromium, opened, press, write, wrong
 from support import PROBE, Served, bearer, comment, free_port, lines, make_key, serve, started
 from upstander.people.audit import Act, Audit, Note
 from upstander.people.model import Stage
@@ -20,20 +19,8 @@ from upstander.people.permissions import Role
 from upstander.people.sessions import Sessions
 from upstander.people.store import People
 
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    if os.environ.get("CI") == "true":
-        raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
-    pytest.skip("Debian's chromium is not installed", allow_module_level=True)
+pytestmark = needs_chromium
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright  # noqa: E402
-
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-AXE = Path(str(importlib.util.find_spec("axe_playwright_python").origin)).with_name("axe.min.js")  # type: ignore[union-attr]
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 PAGES = {
     "sign-in": ("", "/sign-in"),
     "second-factor": ("code", "/sign-in/code"),
@@ -77,24 +64,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield running
-        running.close()
-
-
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    made = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
-    problems: list[str] = []
-    made.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    made.on("pageerror", lambda error: problems.append(str(error)))
-    yield made
-    made.context.close()
     # The browser itself logs answers such as 403; everything else is a fault of the page.
-    assert [text for text in problems if "the server responded with a status" not in text] == []
+    with opened(browser, "the server responded with a status") as made:
+        yield made
 
 
 def open_page(page: Page, served: Served, name: str) -> None:
@@ -119,18 +93,11 @@ def test_no_serious_finding_and_nothing_over_the_edge(served: Served, page: Page
     open_page(page, served, name)
     for details in page.locator("details").all():
         details.evaluate("details => details.open = true")
-    page.evaluate(AXE.read_text(encoding="utf-8"))
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth") <= width, width
-        found = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)
-        serious = [
-            (each["id"], [node["html"][:160] for node in each["nodes"]])
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], width
-        assert len(found["passes"]) > 10, "axe looked at the page"
+        serious = [each for each in wrong(page) if each[0] in ("serious", "critical")]
+        assert serious == [], (scheme, width)
 
 
 def test_a_new_person_gets_in_by_hand_with_the_keyboard_alone(served: Served, page: Page) -> None:
@@ -141,18 +108,18 @@ def test_a_new_person_gets_in_by_hand_with_the_keyboard_alone(served: Served, pa
     temporary = page.locator(".shown-once code").inner_text()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Name", exact=True)).to_be_focused(timeout=30_000)
-    page.keyboard.type("ben")
-    page.keyboard.press("Tab")
-    page.keyboard.type(temporary)
-    page.keyboard.press("Enter")
+    write(page, "ben")
+    press(page, "Tab")
+    write(page, temporary)
+    press(page, "Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("A password of your own")
-    page.keyboard.type("violet harbour seldom ticking")
-    page.keyboard.press("Tab")
-    page.keyboard.type("violet harbour seldom ticking")
-    page.keyboard.press("Enter")
+    write(page, "violet harbour seldom ticking")
+    press(page, "Tab")
+    write(page, "violet harbour seldom ticking")
+    press(page, "Enter")
     expect(page.locator("svg.qr")).to_be_visible()
-    page.keyboard.type(pyotp.TOTP(page.locator(".secret").inner_text().replace(" ", "")).now())
-    page.keyboard.press("Enter")
+    write(page, pyotp.TOTP(page.locator(".secret").inner_text().replace(" ", "")).now())
+    press(page, "Enter")
     expect(page.locator(".codes li")).to_have_count(10)
     page.get_by_role("link", name="I have kept them").press("Enter")
     expect(page.locator("#state")).to_have_text("live")

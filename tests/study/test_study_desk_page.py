@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
+from browsing import launched, needs_chromium, wrong
 from support import UPSTANDER
 from upstander.study import desk, files
 from upstander.study.desk_server import MOST_BYTES, Desk, create_app
@@ -22,9 +21,6 @@ from upstander.study.errors import StudyError
 from upstander.study.folder import Study, create
 from upstander.study.invented import invent
 
-CHROMIUM = Path("/usr/bin/chromium")
-if os.environ.get("CI") == "true" and not CHROMIUM.exists():
-    raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
 #: As at the terminal: 11-13, girl, C, one child, no adult, home, alone, webcam, not at the original location.
 KEYS = "413121112"
 VALUES = {
@@ -152,21 +148,17 @@ def link(study: Study) -> Iterator[str]:
     assert "1 coded." in process.stdout.read()
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+@needs_chromium
 def test_an_item_is_coded_by_keyboard_alone_and_axe_finds_nothing(study: Study, link: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-    from playwright.sync_api import sync_playwright
-
     problems: list[str] = []
     asked: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+    with launched() as browser:
         tab = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme="dark")
         tab.on("pageerror", lambda error: problems.append(str(error)))
         tab.on("request", lambda request: asked.append(request.url))
         tab.goto(link)
         tab.wait_for_selector("#item:not([hidden])")
-        assert _axe(Axe(), tab) == []
+        assert wrong(tab) == []
         for key in "3b?" + KEYS[:3]:
             tab.keyboard.press(key)
         assert tab.locator("fieldset.now legend").inner_text() == "n children"
@@ -180,13 +172,8 @@ def test_an_item_is_coded_by_keyboard_alone_and_axe_finds_nothing(study: Study, 
         narrow.goto(link)
         narrow.wait_for_selector("#item:not([hidden])")
         assert narrow.evaluate("document.documentElement.scrollWidth") <= 390
-        assert _axe(Axe(), narrow) == []
-        browser.close()
+        assert wrong(narrow) == []
     coded = Study(study.folder).codings().row(0, named=True)
     assert {name: str(coded[name]) for name in VALUES} == VALUES
     assert problems == []
     assert {url.split("/")[2] for url in asked} == {link.split("/")[2]}
-
-
-def _axe(axe: Any, tab: Any) -> list[tuple[str, str]]:
-    return [(one["id"], one["nodes"][0]["html"]) for one in axe.run(tab).response["violations"]]

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from browsing import needs_chromium, wrong
 from upstander.study.folder import create
 from upstander.study.invented import fill
 from upstander.study.page import as_html
 from upstander.study.report import gather
 
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists():
-    if os.environ.get("CI") == "true":
-        raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
-    pytest.skip("Debian's chromium is not installed", allow_module_level=True)
-
-from axe_playwright_python.sync_playwright import Axe  # noqa: E402
-from playwright.sync_api import Browser, sync_playwright  # noqa: E402
+pytestmark = needs_chromium
 
 #: Parts of the page that are wider than the box they lie in.
 CUT = "[...document.querySelectorAll('.wide')].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText)"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +34,7 @@ def test_axe_finds_nothing_and_no_table_is_cut_off_on_a_desk(browser: Browser, a
     tab = browser.new_page(viewport={"width": 1440, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
     tab.goto(address)
     assert tab.evaluate(CUT) == []
-    found = Axe().run(tab).response["violations"]
-    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+    assert wrong(tab) == []
     tab.close()
 
 

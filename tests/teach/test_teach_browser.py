@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from school import KEY, School
 
+from browsing import AXE, WCAG, needs_chromium
 from support import until
-
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists() and os.environ.get("CI") == "true":
-    raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
-browser_needed = pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
-
-FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-AXE = Path(str(importlib.util.find_spec("axe_playwright_python").origin)).with_name("axe.min.js")  # type: ignore[union-attr]
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield running
-        running.close()
 
 
 class Pages:
@@ -72,7 +51,8 @@ def pages(browser: Any, school: School) -> Iterator[Pages]:
     yield made
     for context in made.contexts:
         context.close()
-    assert made.problems == []
+    # A page that is cut off may try to get through before it is let: the browser logs that by itself.
+    assert [text for text in made.problems if "net::ERR_INTERNET_DISCONNECTED" not in text] == []
 
 
 def next_until(page: Any, school: School, position: int) -> None:
@@ -82,7 +62,7 @@ def next_until(page: Any, school: School, position: int) -> None:
         until(lambda before=before: school.room.classroom.position > before, "the next line")  # type: ignore[misc]
 
 
-@browser_needed
+@needs_chromium
 def test_a_lesson_in_the_browser_from_the_code_to_the_look_back_asks_nobody_else_and_keeps_nothing(
     pages: Pages, school: School
 ) -> None:
@@ -142,7 +122,7 @@ def test_a_lesson_in_the_browser_from_the_code_to_the_look_back_asks_nobody_else
     assert {url.split("/")[2] for url in pages.asked} == {school.host}
 
 
-@browser_needed
+@needs_chromium
 def test_a_click_is_not_lost_when_results_come_in_while_the_button_is_pressed(pages: Pages, school: School) -> None:
     lead = pages.open(f"/teacher#{KEY}")
     lead.get_by_role("button", name="Open a class: Fern draws a dragon").click()
@@ -157,7 +137,7 @@ def test_a_click_is_not_lost_when_results_come_in_while_the_button_is_pressed(pa
     lead.click("[data-do=end]")
 
 
-@browser_needed
+@needs_chromium
 def test_the_keyboard_alone_is_enough_to_tag_a_line(pages: Pages, school: School) -> None:
     lead = pages.open(f"/teacher#{KEY}")
     lead.get_by_role("button", name="Open a class: Fern draws a dragon").click()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ import pytest
 from docx import Document as open_docx
 from pptx import Presentation
 
+from browsing import launched, needs_chromium, wrong
 from upstander.cli.teach_export import FORMATS, HANDOUTS, render
 from upstander.teach.document import blocks_of, document_of
 from upstander.teach.export.validate import faults_of
@@ -24,9 +24,6 @@ from upstander.teach.lessons import Lesson, find, shipped
 from upstander.teach.reading import TeachError
 
 SCHEMAS = Path(__file__).parent / "data" / "scorm12"
-CHROMIUM = Path("/usr/bin/chromium")
-if not CHROMIUM.exists() and os.environ.get("CI") == "true":
-    raise RuntimeError("Debian's chromium is needed: scripts/apt.sh chromium")
 
 
 def lesson(name: str = "11-13-audience", language: str = "en") -> Lesson:
@@ -267,15 +264,11 @@ def platform() -> Iterator[Any]:
 
 @pytest.fixture
 def page() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page()
+    with launched() as browser:
+        opened: Any = browser.new_page()
         opened.asked = []
         opened.on("request", lambda request: opened.asked.append(request.url))
         yield opened
-        browser.close()
 
 
 def answer(frame: Any, answers: list[int]) -> None:
@@ -284,7 +277,7 @@ def answer(frame: Any, answers: list[int]) -> None:
     frame.click("button")
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+@needs_chromium
 def test_the_scorm_package_runs_in_a_player_tells_the_score_and_asks_for_no_name(platform: Any, page: Any) -> None:
     handler, origin = platform
     handler.package = made("scorm")
@@ -309,10 +302,8 @@ def test_the_scorm_package_runs_in_a_player_tells_the_score_and_asks_for_no_name
     assert {url.split("/")[2] for url in page.asked} == {origin.split("/")[2]}
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+@needs_chromium
 def test_the_page_works_without_any_platform_and_is_accessible(platform: Any, page: Any) -> None:
-    import importlib.util
-
     handler, origin = platform
     handler.package = made("scorm", language="es")
     page.set_viewport_size({"width": 390, "height": 844})
@@ -320,13 +311,10 @@ def test_the_page_works_without_any_platform_and_is_accessible(platform: Any, pa
     answer(page, [question.answer for question in lesson(language="es").front.questions])
     assert "4 de 4" in page.text_content("#result")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    axe = Path(str(importlib.util.find_spec("axe_playwright_python").origin)).with_name("axe.min.js")  # type: ignore[union-attr]
-    page.evaluate(axe.read_text(encoding="utf-8"))
-    found = page.evaluate("axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag22aa', 'best-practice'] })")
-    assert [each["id"] for each in found["violations"]] == []
+    assert wrong(page) == []
 
 
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="Debian's chromium is not installed")
+@needs_chromium
 def test_the_xapi_package_sends_one_statement_where_the_platform_says_and_none_without(
     platform: Any, page: Any
 ) -> None:
