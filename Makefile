@@ -1,7 +1,7 @@
 # The two commands: `make demo` and `make test`. Everything else is for those who work on the code.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint docs bench clean
+.PHONY: help setup setup-dev demo test coverage lint docs bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,9 @@ demo: setup ## play scripted broadcasts and watch Upstander decide (Ctrl-C stops
 
 test: setup-dev ## install what the tests need, then run all of them
 	@scripts/test.sh $(TESTS)
+
+coverage: setup-dev ## the same, saying what no test reaches (takes twice as long)
+	@scripts/test.sh --cov --cov-report=term:skip-covered $(TESTS)
 
 lint: setup-dev ## ruff and mypy
 	.venv/bin/ruff check .

@@ -109,7 +109,7 @@ def test_kill_at_fifty_random_instants(tmp_path: Path, receiver: Receiver) -> No
         sent |= load.sent
     with serve(tmp_path, toml) as served:
         # What was cut short is delivered after the restart.
-        until_quiet = time.monotonic() + 30
+        until_quiet = time.monotonic() + 120
         while time.monotonic() < until_quiet:
             if not [row for row in outbox(served.journal) if row["state"] in ("pending", "sent")]:
                 break
@@ -136,7 +136,8 @@ def test_kill_at_fifty_random_instants(tmp_path: Path, receiver: Receiver) -> No
 
     rows = outbox(journal)
     assert rows
-    assert {row["state"] for row in rows} <= {"acknowledged", "failed"}
+    # A slow machine may be down for longer than an action is worth anything: it is not sent then, and says so.
+    assert {row["state"] for row in rows} <= {"acknowledged", "failed", "expired"}
     # By its id every action was done exactly once; one that was delivered again was cut short by a kill, says so in
     # its history, and carried the same id (a receiver does each id once).
     delivered = receiver.trusted

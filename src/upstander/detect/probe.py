@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import IO
 
 import hyperscan
@@ -32,8 +33,10 @@ DATABASE_LIMIT = 4 * 1024 * 1024
 SEARCH_LIMIT_S = 0.1
 #: The hardest text is repeated to this many characters: the longest comment.
 TEXT_LENGTH = 4_000
-#: A process that has not answered after this many seconds is ended.
+#: A process that has not answered after so many seconds of processor time is ended (on a busy machine seconds by the
+#: clock say little), and in any case after ``ASLEEP`` times as many by the clock.
 PATIENCE_S = 5.0
+ASLEEP = 24
 MEMORY_LIMIT = 4 * 1024**3
 
 
@@ -58,7 +61,7 @@ class Answer(msgspec.Struct, frozen=True):
 def measure(
     questions: Sequence[Question], workers: int = 2, progress: Callable[[int], None] = lambda _: None
 ) -> list[Answer]:
-    """Try all patterns, ``workers`` at a time, each for at most ``PATIENCE_S``; ``progress``: how many are done."""
+    """Try all patterns, ``workers`` at a time, each for ``PATIENCE_S`` at most; ``progress``: how many are done."""
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
     for index in range(len(questions)):
         waiting.put(index)
@@ -106,7 +109,7 @@ class _Process:
         try:
             child.stdin.write(msgspec.json.encode(question) + b"\n")
             child.stdin.flush()
-            line = _line(child.stdout, time.monotonic() + PATIENCE_S)
+            line = _line(child.stdout, child.pid)
         except OSError:
             line = b""
         if line is None:
@@ -124,19 +127,31 @@ class _Process:
             self._child = None
 
 
-def _line(pipe: IO[bytes], deadline: float) -> bytes | None:
-    """A line from a pipe; ``None`` when the deadline passed, empty when the other end is gone."""
+def _line(pipe: IO[bytes], pid: int) -> bytes | None:
+    """A line from a process; ``None`` when its time is up, empty when it is gone."""
     parts: list[bytes] = []
+    began, worked = time.monotonic(), _worked_s(pid)
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
-        while selector.select(max(0.0, deadline - time.monotonic())):
-            part = os.read(pipe.fileno(), 65_536)
-            parts.append(part)
-            if not part:
-                return b""
-            if part.endswith(b"\n"):
-                return b"".join(parts)
-    return None
+        while True:
+            if selector.select(0.2):
+                part = os.read(pipe.fileno(), 65_536)
+                parts.append(part)
+                if not part:
+                    return b""
+                if part.endswith(b"\n"):
+                    return b"".join(parts)
+            elif _worked_s(pid) - worked > PATIENCE_S or time.monotonic() - began > ASLEEP * PATIENCE_S:
+                return None
+
+
+def _worked_s(pid: int) -> float:
+    """Processor time of a process so far, in seconds; where the system does not tell, as if it worked all the time."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rsplit(b")", 1)[1].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # -- in the process ----------------------------------------------------------------------------------------------
