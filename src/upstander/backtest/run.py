@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from upstander.backtest.sharing import Sharing
 from upstander.journal import store
 from upstander.journal.entries import Kind, reference
 from upstander.model.events import AnyEvent
@@ -65,6 +66,7 @@ class _Job(msgspec.Struct, frozen=True):
     sources: list[Source]
     limit: int
     texts: bool
+    first: bool = True
 
 
 class _Report(msgspec.Struct, array_like=True):
@@ -106,12 +108,15 @@ def run(
     context = multiprocessing.get_context("spawn")
     comparison, totals = Comparison(examples), Totals()
     workers, pipes = [], []
-    for configuration in (old, new):
-        job = msgspec.msgpack.encode(_Job(configuration.encode(), list(sources), limit, texts))
+    between = context.Pipe() if _read_alike(old, new) else (None, None)
+    for configuration, other, first in zip((old, new), between, (True, False), strict=True):
+        job = msgspec.msgpack.encode(_Job(configuration.encode(), list(sources), limit, texts, first))
         mine, theirs = context.Pipe(duplex=False)
-        worker = context.Process(target=_work, args=(job, theirs), daemon=True)
+        worker = context.Process(target=_work, args=(job, theirs, other), daemon=True)
         worker.start()
         theirs.close()
+        if other is not None:
+            other.close()
         workers.append(worker)
         pipes.append(mine)
     try:
@@ -133,6 +138,11 @@ def run(
     return comparison, totals
 
 
+def _read_alike(a: Configuration, b: Configuration) -> bool:
+    """Whether both find the same in every text."""
+    return (a.engine, a.packs, a.paraphrase, a.classifier) == (b.engine, b.packs, b.paraphrase, b.classifier)
+
+
 _DECODER = msgspec.msgpack.Decoder(_Report)
 
 
@@ -150,10 +160,10 @@ def _receive(pipe: Connection) -> _Report:
 # -- in a process of its own -------------------------------------------------------------------------------------------
 
 
-def _work(data: bytes, pipe: Connection) -> None:
+def _work(data: bytes, pipe: Connection, other: Connection | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this ends it
     try:
-        for report in _reports(msgspec.msgpack.decode(data, type=_Job)):
+        for report in _reports(msgspec.msgpack.decode(data, type=_Job), other):
             pipe.send_bytes(msgspec.msgpack.encode(report))
     except BrokenPipeError:
         pass
@@ -165,18 +175,22 @@ def _work(data: bytes, pipe: Connection) -> None:
         pipe.close()
 
 
-def _reports(job: _Job) -> Iterator[_Report]:
+def _reports(job: _Job, other: Connection | None = None) -> Iterator[_Report]:
     runtime = Runtime(decode_configuration(job.configuration))
     reading = _Reading(job)
+    happenings = reading.happenings()
+    if other is not None:
+        happenings = Sharing(runtime.detector, other, first=job.first).ahead(happenings)
     gc.collect()
     gc.freeze()
     outcomes: list[Outcome] = []
-    for platform, happening in reading.happenings():
+    n = 0
+    for platform, happening in happenings:
         if isinstance(happening, Order):
             runtime.order(platform, happening)
             continue
         decision = runtime.observe(platform, happening)
-        n = reading.totals.events
+        n += 1
         if decision is not None:
             text = str(getattr(happening, "text", "")) if job.texts else ""
             outcome = outcome_of(n, platform, decision, text)

@@ -77,6 +77,10 @@ class TextDetector:
         """The views of a text."""
         return self._quiet[0].get(text) or self._quiet[1].get(text) or views(text)
 
+    def remember_quiet(self, text: str) -> None:
+        """Take another detector's word, made of the same packs and model, that ``viewer`` finds nothing in a text."""
+        self._quiet[False].keep(text, views(text))
+
     def viewer(
         self, text: str, host: str, confidence: float = 1.0, suspected: bool = False, seen: Views | None = None
     ) -> list[Signal]:
