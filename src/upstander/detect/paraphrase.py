@@ -55,9 +55,11 @@ MAX_DOWN = 3.0
 MAX_DOWN_AGREED = 0.5
 #: Where a paraphrase's signals say they come from.
 SOURCE = "paraphrase"
-#: Log odds, by its words alone, from which a line is worth a second thought: above even; of a suspected viewer, below.
+#: Log odds, by its words alone, from which a line is worth a second thought: above even; of a suspected viewer, below;
+#: made of what two viewers wrote, which nearly every line can be, well above.
 DOUBT = 0.25
 SUSPECTED_DOUBT = -1.0
+SHARED_DOUBT = 1.5
 #: Lines shorter than this many words, or longer than this many characters, are not guessed at.
 MIN_WORDS = 3
 MAX_CHARACTERS = 300
@@ -171,10 +173,10 @@ class ParaphraseModel:
         #: what was made of the lines that were read: doubtful ones are few, and many are written again
         self._read: Memory[list[float]] = Memory()
 
-    def doubtful(self, text: str, suspected: bool = False) -> bool:
+    def doubtful(self, text: str, least: float = DOUBT) -> bool:
         """Whether a view of a text is worth a second thought: cheap, run on every line that no pattern settles.
 
-        ``suspected``: its viewer showed a tactic before, so that less is enough.
+        ``least``: log odds from which it is.
         """
         if len(text) > MAX_CHARACTERS:
             return False
@@ -199,7 +201,7 @@ class ParaphraseModel:
         for entries in found.values():
             for tactic, weight in entries:
                 sums[tactic] += weight
-        return max(sums) >= (SUSPECTED_DOUBT if suspected else DOUBT)
+        return max(sums) >= least
 
     def read(self, text: str, asked: frozenset[str] = frozenset()) -> list[Found]:
         """The tactics that a view of a text paraphrases, likeliest first, and those that were asked about."""

@@ -13,7 +13,17 @@ from upstander.detect.matcher import Hit, Matcher
 from upstander.detect.memory import Memory
 from upstander.detect.normalise import Views, align, views
 from upstander.detect.packs import PackSet
-from upstander.detect.paraphrase import MAX_BESIDE, MAX_DOWN, MAX_DOWN_AGREED, MAX_STRENGTH, SOURCE, ParaphraseModel
+from upstander.detect.paraphrase import (
+    DOUBT,
+    MAX_BESIDE,
+    MAX_DOWN,
+    MAX_DOWN_AGREED,
+    MAX_STRENGTH,
+    SHARED_DOUBT,
+    SOURCE,
+    SUSPECTED_DOUBT,
+    ParaphraseModel,
+)
 from upstander.model.signal import Signal
 from upstander.model.vocabulary import MEANING, AgeBand, Exposure, Tactic, band_of_age
 
@@ -119,13 +129,20 @@ class TextDetector:
 
         ``joins`` come from ``fragments.joined`` over the comment's plain view. The span is the comment's own part.
         """
-        found: dict[str, Signal] = {}
         lines = "\n".join(joined.text for joined in joins)
-        if self._apart.get(lines):
+        # Whose the pieces are matters too: with another viewer's comment, which is the last one, more is asked for.
+        key = f"{lines}\n" if joins[-1].shared else lines
+        if self._apart.get(key):
             return []
-        if not self.matcher.fires_in(lines):
-            self._apart.keep(lines, True)
-            return []
+        found = self._made_of_pieces(text, seen, joins) if self.matcher.fires_in(lines) else []
+        if not found and self.paraphrase is not None:
+            found = self._guessed_of_pieces(self.paraphrase, text, seen, joins)
+        if not found:
+            self._apart.keep(key, True)
+        return found
+
+    def _made_of_pieces(self, text: str, seen: Views, joins: list[Joined]) -> list[Signal]:
+        found: dict[str, Signal] = {}
         for joined in joins:
             for pattern, end in self.matcher.scan_across(joined.text, joined.boundary, "viewer"):
                 if pattern.strength < (OTHERS_LEAST if joined.shared else OWN_LEAST):
@@ -136,17 +153,46 @@ class TextDetector:
                 offsets = align(text, seen.plain)
                 last = min(len(seen.plain), end - joined.boundary)
                 stop = offsets[last - 1] + 1 if offsets else len(text)
-                who = "two viewers" if joined.shared else "one viewer"
-                note = f"{MEANING[Tactic(pattern.label)]} (split over messages of {who})"
                 label = Tactic(pattern.label)
+                note = f"{MEANING[label]} (split over messages of {_whose(joined)})"
                 found[label] = Signal(label, strength, pattern.name, 0, stop, "joined", note, joined.events)
         return list(found.values())
+
+    def _guessed_of_pieces(self, model: ParaphraseModel, text: str, seen: Views, joins: list[Joined]) -> list[Signal]:
+        """The model's guess at what no piece says alone: at all of one viewer's together, then at two viewers'."""
+        for joined in [joined for joined in joins if not joined.shared][-1:] + [
+            one for one in joins[-1:] if one.shared
+        ]:
+            if not model.doubtful(joined.text, least=SHARED_DOUBT if joined.shared else DOUBT):
+                continue
+            if _guesses(model, seen.plain) or _guesses(model, joined.text[: joined.boundary - 1]):
+                continue  # that was said by itself already
+            self.second_thoughts += 1
+            factor = OTHERS_FACTOR if joined.shared else 1.0
+            found = [
+                Signal(
+                    one.tactic,
+                    min(MAX_STRENGTH, one.ratio) * factor,
+                    SOURCE,
+                    0,
+                    len(text),
+                    "joined",
+                    f"{MEANING[one.tactic]} (a model's guess, split over messages of {_whose(joined)})",
+                    joined.events,
+                    one.neighbour,
+                )
+                for one in model.read(joined.text)
+                if one.enough
+            ]
+            if found:
+                return found
+        return []
 
     def _second_thought(
         self, model: ParaphraseModel, text: str, seen: Views, suspected: bool, best: dict[str, Signal]
     ) -> None:
         """Let the model weigh what only weak patterns saw, and look for what none did."""
-        if not best and not model.doubtful(seen.plain, suspected):
+        if not best and not model.doubtful(seen.plain, SUSPECTED_DOUBT if suspected else DOUBT):
             return
         self.second_thoughts += 1
         # Benign words can be added to one phrase on purpose; where two clear patterns agree it has less of a say.
@@ -193,6 +239,14 @@ class TextDetector:
             note = "gives a phone number"
             _keep(best, Signal(Exposure.DISCLOSED_CONTACT, 1.0, "phone", *phone, "raw", note))
         return HostText(tuple(best.values()), band)
+
+
+def _whose(joined: Joined) -> str:
+    return "two viewers" if joined.shared else "one viewer"
+
+
+def _guesses(model: ParaphraseModel, text: str) -> bool:
+    return model.doubtful(text) and any(one.enough for one in model.read(text))
 
 
 def _signal(hit: Hit, seen: Views, factor: float) -> Signal:

@@ -33,7 +33,7 @@ from upstander.model.vocabulary import (
 )
 
 #: Changes whenever the same events could give other decisions; part of every decision's versions.
-ENGINE_VERSION = "4"
+ENGINE_VERSION = "5"
 #: Late events still count for this long after the end; then the broadcast's state is released.
 GRACE_MS = 60_000
 EVENTS_KEPT = 8
