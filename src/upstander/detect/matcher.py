@@ -142,14 +142,15 @@ class Matcher:
         return sorted(found) if found else []
 
     def _locate(self, pattern: Pattern, text: str, views: Views) -> Hit | None:
-        """Where the pattern fires. None when it only fired across two views, or an ``unless`` calls it off."""
+        """Where the pattern fires. None when it only fired across two views, or an ``unless`` calls it off in any:
+        for words with accents are written without them there, and plainly only in a folded one."""
         expression, call_offs = _compiled(pattern.expression, pattern.unless)
-        for index, view in enumerate((views.raw, *views.folded)):
-            data = view.encode("utf-8", "replace")
+        written = [view.encode("utf-8", "replace") for view in (views.raw, *views.folded)]
+        for index, (view, data) in enumerate(zip((views.raw, *views.folded), written, strict=True)):
             match = expression.search(data)
             if match is None:
                 continue
-            if any(call_off.search(data) for call_off in call_offs):
+            if any(call_off.search(each) for call_off in call_offs for each in written):
                 return None
             first = len(data[: match.start()].decode("utf-8", "replace"))
             last = len(data[: match.end()].decode("utf-8", "replace"))

@@ -47,7 +47,7 @@ MAX_STRENGTH = 1.6
 #: And beside a clear pattern: less than the policy that ships takes for seen.
 MAX_BESIDE = 1.0
 #: The ratio (nats) from which a tactic is reported that no pattern saw.
-LEAST = 3.0
+LEAST = 4.5
 #: A tactic is no guess of its own when another is likelier by more than this (log odds; 4 is 50 to 1).
 MARGIN = 4.0
 #: By how much it may weigh a pattern down: only so far, for benign words could be added on purpose. It weighs none up.

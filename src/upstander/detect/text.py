@@ -35,8 +35,10 @@ ASIDE = 0.4
 SETTLED = 3.2
 #: A pattern as strong as this is weighed down little, for the model can be talked out of one by what stands around it.
 STRONG = 2.6
-#: A weak pattern that the model weighs down still says this much.
+#: A weak pattern that the model weighs down still says this much, and so does a guess beside a likelier one.
 LEAST = 0.1
+#: So many guesses at one line, the likeliest: what is harmful in one way resembles harm of every kind.
+MAX_GUESSES = 3
 #: A phone number offered by a viewer asks the host to leave the platform.
 PHONE_STRENGTH = 2.4
 
@@ -172,7 +174,7 @@ class TextDetector:
             found = [
                 Signal(
                     one.tactic,
-                    min(MAX_STRENGTH, one.ratio) * factor,
+                    (min(MAX_STRENGTH, one.ratio) if not number else LEAST) * factor,
                     SOURCE,
                     0,
                     len(text),
@@ -181,8 +183,7 @@ class TextDetector:
                     joined.events,
                     one.neighbour,
                 )
-                for one in model.read(joined.text)
-                if one.enough
+                for number, one in enumerate([one for one in model.read(joined.text) if one.enough][:MAX_GUESSES])
             ]
             if found:
                 return found
@@ -198,6 +199,7 @@ class TextDetector:
         # Benign words can be added to one phrase on purpose; where two clear patterns agree it has less of a say.
         clear = sum(signal.strength >= OWN_LEAST for signal in best.values())
         down = MAX_DOWN_AGREED if clear >= 2 else MAX_DOWN
+        guesses = 0
         for found in model.read(seen.plain, frozenset(best)):
             known = best.get(found.tactic)
             if known is not None:
@@ -209,11 +211,12 @@ class TextDetector:
                 note = f"{known.note or MEANING[found.tactic]} ({said})"
                 near = found.neighbour
                 best[found.tactic] = msgspec.structs.replace(known, strength=strength, note=note, near=near)
-            elif found.enough:
-                # Beside what is known a guess is mentioned: it makes no second tactic of which enough was seen.
-                strength = min(MAX_BESIDE if clear else MAX_STRENGTH, found.ratio) + (
-                    EVASION_BONUS if seen.hidden else 0.0
-                )
+            elif found.enough and guesses < MAX_GUESSES:
+                # Beside what is known a guess is mentioned: it makes no second tactic of which enough was seen. And
+                # beside a likelier guess it is only named.
+                strength = min(MAX_BESIDE if clear else MAX_STRENGTH, found.ratio) if not guesses else LEAST
+                strength += EVASION_BONUS if seen.hidden else 0.0
+                guesses += 1
                 note = f"{MEANING[found.tactic]} (a model's guess)"
                 end, near = len(text), found.neighbour
                 best[found.tactic] = Signal(found.tactic, strength, SOURCE, 0, end, "plain", note, near=near)
