@@ -21,6 +21,8 @@ KEYS = 1 << CHUNK_BITS
 AHEAD = 16
 #: So many fingerprints are laid out for vector instructions at a time: they stay in the first cache.
 BLOCK = 512
+#: When they are laid out, memory is asked for so many ahead; what lies beyond the end is never read.
+LAID = 64
 #: The bits that are turned in the mirrored picture's fingerprint (see ``bits.mirrored``).
 _MIRROR = 0x5555555555555555
 
@@ -136,6 +138,7 @@ def _parted(hashes: Array, start: Any, size: Any, parts: Array) -> None:
     """Fingerprints from ``start`` on as four rows of words: bits that the mirror turns first, then those it leaves."""
     turned, one = np.uint64(_MIRROR), np.uint64(1)
     for at in range(size):
+        _soon(hashes, start + at + LAID)
         a, b = hashes[start + at, 0], hashes[start + at, 1]
         c, d = hashes[start + at, 2], hashes[start + at, 3]
         parts[0, at] = (a & turned) | ((b & turned) << one)

@@ -24,10 +24,11 @@ from upstander.captures.votes import Candidate, Hits, candidates
 
 #: Clips are traced in windows of so many seconds.
 WINDOW_S = 40.0
-#: So many pictures of a window are looked up (of one that is cropped evenly, and otherwise), and up to so many bits
-#: away is near enough to vote. The more variants there are, the fewer pictures of each.
-PROBES, EVENLY, UNEVENLY = 5, 4, 3
+#: So many pictures of a window are looked up, and up to so many bits away is near enough to vote.
+PROBES = 3
 NEAR = 88
+#: They are chosen to lie so far apart within a second (ms), that one of them is near a frame of the broadcast in time.
+PHASE = 250
 #: So many (variant, broadcast, offset) are compared in full.
 COMPARED = 12
 #: From so small a mean on nothing further is tried: after the index, and after what is near without a crop.
@@ -156,20 +157,16 @@ def _searches(index: Index, clip: Clip) -> Iterator[tuple[float, Hits]]:
     plain = [2 * at for at, (rows, columns) in enumerate(crops) if rows == columns == 0]
     evenly = [2 * at for at, (rows, columns) in enumerate(crops) if rows == columns != 0]
     unevenly = [2 * at for at, (rows, columns) in enumerate(crops) if rows != columns]
-    asked = _asked(plain, _some(order, PROBES))
+    asked = _asked(plain, order)
     found = index.query(np.stack([clip.words[*asked.T], mirrored(clip.words[*asked.T])], axis=1), RADIUS)
     yield SURE, _hits(asked, found)
     yield GOOD, _hits(asked, index.scan(clip.words[*asked.T], NEAR, both=True))
     # All is looked through once for both, but what is cropped evenly is tried first.
-    asked = np.concatenate([_asked(evenly, _some(order, EVENLY)), _asked(unevenly, _some(order, UNEVENLY))])
+    asked = _asked(evenly + unevenly, order)
     hits = _hits(asked, index.scan(clip.words[*asked.T], NEAR, both=True))
     for chosen in (evenly, unevenly):
         among = np.isin(hits.variant // 2 * 2, chosen)
         yield MEAN, Hits(hits.variant[among], hits.picture[among], hits.key[among], hits.distance[among])
-
-
-def _some(order: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    return order[np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)]
 
 
 def _asked(variants: Sequence[int], order: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -205,15 +202,25 @@ def _better(recorded: Recorded, clip: Clip, some: Sequence[Candidate], best: _Be
 
 
 def _probes(clip: Clip) -> NDArray[np.int64]:
-    """Pictures to look up: of quality, and as different from each other as there are."""
+    """Pictures to look up: of quality, at different parts of a second, and as different from each other as there are."""
     good = [int(at) for at in np.flatnonzero(clip.quality[0] >= QUALITY)]
     chosen = good[:1]
-    while len(chosen) < min(PROBES, len(good)):
-        apart = [min(_bits(clip.words[0, at], clip.words[0, other]) for other in chosen) for at in good]
-        if max(apart) == 0:
+    while good and len(chosen) < PROBES:
+        apart = {at: min(_bits(clip.words[0, at], clip.words[0, other]) for other in chosen) for at in good}
+        spread = [at for at in good if all(_phase(clip.offsets[at] - clip.offsets[other]) >= PHASE for other in chosen)]
+        # What is the same as one before tells nothing new, wherever in a second it lies.
+        most = max(spread, key=apart.__getitem__, default=good[0])
+        if not apart[most]:
+            most = max(good, key=apart.__getitem__)
+        if not apart[most]:
             break
-        chosen.append(good[int(np.argmax(apart))])
+        chosen.append(most)
     return np.array(sorted(chosen), np.int64)
+
+
+def _phase(between_ms: np.int64) -> int:
+    """How far two times are from being whole seconds apart (ms)."""
+    return min(int(between_ms) % 1000, int(-between_ms) % 1000)
 
 
 def _bits(left: Words, right: Words) -> int:
