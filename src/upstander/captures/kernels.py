@@ -1,4 +1,4 @@
-"""The index's inner loops, compiled by numba: building the tables, searching them, looking at everything.
+"""Inner loops, compiled by numba: building the index's tables, searching them, looking at everything, placing a clip.
 
 Only arrays go in and out; what they mean is in ``index``. Compiled code is kept beside this file, or in numba's cache.
 """
@@ -196,3 +196,40 @@ def scan(hashes: Array, alive: Array, count: int, queries: Array, both: bool, ra
                             out[found, 1], out[found, 2] = start + at, apart
                         found += 1
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def best_place(
+    matrix: Array, at: Array, offsets: Array, starts: Array, speeds: Array, slack: float, charges: Any
+) -> Any:
+    """The least mean distance of all speeds and starts, the start's number, the speed; of several as good, the first.
+
+    ``matrix`` (n, m): bits between each picture of a clip and each frame; where they lie in ms: ``at`` (n,), from the
+    clip's first on, and ``offsets`` (m,). ``slack``: so far (ms) a picture may be from where its frame should be seen.
+    ``charges``: so many frames are expected at least, what a missing one counts, what another speed costs (bits).
+    """
+    expected, missing, cost = charges
+    best, best_step, best_speed = np.inf, 0, 1.0
+    last = len(at) - 1
+    for speed in speeds:
+        for step in range(len(starts)):
+            bits, count, right = 0, 0, 0
+            # From a frame on that lies before all pictures: a millisecond more than can matter.
+            first = np.searchsorted(offsets, starts[step] - (slack + 1) * speed)
+            for frame in range(first, len(offsets)):
+                wanted = (offsets[frame] - starts[step]) / speed
+                if wanted > at[last] + slack:
+                    break
+                while right < last and at[right] < wanted:
+                    right += 1
+                near = right
+                if right and not abs(at[right] - wanted) <= abs(at[right - 1] - wanted):
+                    near = right - 1
+                if abs(at[near] - wanted) <= slack:
+                    bits += matrix[near, frame]
+                    count += 1
+            needed = max(float(count), expected)
+            mean = (bits + (needed - count) * missing) / needed + abs(speed - 1) * cost
+            if mean < best:
+                best, best_step, best_speed = mean, step, speed
+    return best, best_step, best_speed

@@ -6,14 +6,13 @@ Arrays go in, the best place comes out; which stretches are worth it is for ``vo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from upstander.captures.bits import Words, distinct
+from upstander.captures.kernels import best_place
 
 #: Offsets around one that was voted for that are tried (ms).
 STEPS = np.arange(-3000, 3001, 125)
@@ -33,8 +32,6 @@ STILL_MEAN = 26.0
 MISSING = 128
 #: Another speed than the usual one costs so many bits: of two places as good, the usual speed is likelier.
 SPEED_COST = 30.0
-
-Array = Any
 
 
 class Placed(msgspec.Struct, frozen=True):
@@ -78,11 +75,12 @@ def placed(own: Stretch, broadcast: Stretch, starts: Sequence[float], below: flo
     slack = slack_of(own.at)
     at, offsets = own.at.astype(np.float64), broadcast.at.astype(np.float64)
     tried = np.concatenate([start + STEPS for start in starts])
+    charges = float(MIN_FRAMES), float(MISSING), SPEED_COST
     best = np.inf, 0, 1.0
     for round_of in (COARSE, SPEEDS) if own.at[-1] > 4000 else (COARSE[:1],):
         if best[0] != np.inf and best[0] > MEAN + HOPELESS:
             return None
-        mean, step, speed = _best(matrix, at, offsets, tried, round_of, slack)
+        mean, step, speed = best_place(matrix, at, offsets, tried, round_of, slack, charges)
         if mean < best[0]:
             best = mean, step, speed
     mean, step, speed = best
@@ -118,32 +116,3 @@ def _nearest(at: NDArray[np.float64], wanted: NDArray[np.float64]) -> NDArray[np
     left = np.maximum(right - 1, 0)
     near: NDArray[np.int64] = np.where(np.abs(at[left] - wanted) < np.abs(at[right] - wanted), left, right)
     return near
-
-
-@numba.njit(cache=True, nogil=True)
-def _best(matrix: Array, at: Array, offsets: Array, starts: Array, speeds: Array, slack: float) -> Any:
-    """The least mean of all speeds and starts, the start's number, the speed; of several as good, the first."""
-    best, best_step, best_speed = np.inf, 0, 1.0
-    last = len(at) - 1
-    for speed in speeds:
-        for step in range(len(starts)):
-            bits, count, right = 0, 0, 0
-            # From a frame on that lies before all pictures: a millisecond more than can matter.
-            first = np.searchsorted(offsets, starts[step] - (slack + 1) * speed)
-            for frame in range(first, len(offsets)):
-                wanted = (offsets[frame] - starts[step]) / speed
-                if wanted > at[last] + slack:
-                    break
-                while right < last and at[right] < wanted:
-                    right += 1
-                near = right
-                if right and not abs(at[right] - wanted) <= abs(at[right - 1] - wanted):
-                    near = right - 1
-                if abs(at[near] - wanted) <= slack:
-                    bits += matrix[near, frame]
-                    count += 1
-            needed = max(count, MIN_FRAMES)
-            mean = (bits + (needed - count) * MISSING) / needed + abs(speed - 1) * SPEED_COST
-            if mean < best:
-                best, best_step, best_speed = mean, step, speed
-    return best, best_step, best_speed

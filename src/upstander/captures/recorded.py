@@ -185,7 +185,9 @@ class Recorded:
             else:
                 apart.append([start, end])
         parts = [self.recording(no, start, end) for start, end in apart]
-        return Recording(*(np.concatenate([getattr(part, name) for part in parts]) for name in Recording.__struct_fields__))
+        return Recording(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in Recording.__struct_fields__)
+        )
 
     def at_of(self, no: int, offset_ms: int) -> int:
         """The time (epoch ms) of an offset into a broadcast: the nearest frame's, and what lies between."""

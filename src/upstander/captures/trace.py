@@ -202,7 +202,7 @@ def _better(recorded: Recorded, clip: Clip, some: Sequence[Candidate], best: _Be
 
 
 def _probes(clip: Clip) -> NDArray[np.int64]:
-    """Pictures to look up: of quality, at different parts of a second, and as different from each other as there are."""
+    """Pictures to look up: of quality, at different parts of a second, as different from each other as there are."""
     good = [int(at) for at in np.flatnonzero(clip.quality[0] >= QUALITY)]
     chosen = good[:1]
     while good and len(chosen) < PROBES:
