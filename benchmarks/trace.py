@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from common import ROOT, emit, percentile, pin
+from common import ROOT, emit, percentile
 
 sys.path.insert(0, str(ROOT / "tests" / "captures"))
 import scenes
@@ -198,7 +198,6 @@ def main() -> None:
     asked.add_argument("--videos", type=int, default=240, help="drawn unrelated clips; the sequences are these, varied")
     asked.add_argument("--seconds", type=float, default=5400.0, help="stop asking about sequences after so long")
     given = asked.parse_args()
-    pin()
     first = TUNE if given.tune else HELD_OUT
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
