@@ -1,9 +1,9 @@
 """Tracing clips back to 1,000 hours of broadcasts: how many are traced right, how many wrongly, how long each takes.
 
 The table is measured on drawn video that is really encoded, transformed, encoded again and hashed; the broadcasts the
-clips come from lie among fingerprints that make up the rest of the 1,000 hours. That rest is synthetic: sequences that
-stay in a scene for some seconds and drift by a few bits a second, as drawn video was seen to do; half of their scenes
-are near pictures of drawn video (40 to 110 bits from one), so that they are no easy background.
+clips come from lie among fingerprints that make up the rest of the 1,000 hours. That rest is synthetic: scenes of 20 s
+whose frames are 5 to 45 bits from what the scene began with (drawn video moves more: about 100 bits a second); half of
+the scenes are near pictures of drawn video (40 to 110 bits from one), so that they are no easy background.
 Unrelated clips: some are drawn, changed, encoded and hashed. The many more that a rate of 1 in 10,000 needs are these,
 varied: the same bits of all their fingerprints are flipped, so that a clip lies elsewhere and keeps its own movement
 and how its variants differ; half of them are moved to 64 to 115 bits from a frame that is kept. All of them are asked
