@@ -27,6 +27,8 @@ Keys = NDArray[np.uint64]
 TAIL = 32_768
 #: Two neighbouring segments are merged when the older is at most so many times the size of the newer.
 RATIO = 4
+#: Room for so many answers, and some more a query, is made at first.
+ROOM = 32_768
 _MAGIC = b"UPDQ0001"
 _HEAD = 64
 
@@ -201,23 +203,27 @@ class Index:
             raise ValueError(f"radius {radius}: the tables are exact up to {RADIUS} only; use `scan` beyond that")
         return self._ask(queries, radius, scanning=False)
 
-    def scan(self, queries: Words, radius: int) -> Found:
-        """The same for any radius, by looking at everything: some nanoseconds a fingerprint and query."""
-        return self._ask(queries, radius, scanning=True)
+    def scan(self, queries: Words, radius: int, *, both: bool = False) -> Found:
+        """The same for any radius, by looking at everything: a fraction of a nanosecond a fingerprint and query.
 
-    def _ask(self, queries: Words, radius: int, *, scanning: bool) -> Found:
+        ``both``: query ``2 * n`` of what is found is the n-th as it is, ``2 * n + 1`` its mirrored picture.
+        """
+        return self._ask(queries, radius, scanning=True, both=both)
+
+    def _ask(self, queries: Words, radius: int, *, scanning: bool, both: bool = False) -> Found:
         queries = np.ascontiguousarray(queries, np.uint64).reshape(-1, WORDS)
         rows: list[NDArray[np.int64]] = []
         keys: list[Keys] = []
+        how = queries, both, radius
         for segment in self._segments:
             if scanning:
-                part = _grown(kernels.scan, segment.hashes, segment.alive, segment.count, queries, radius)
+                part = _grown(len(queries), kernels.scan, segment.hashes, segment.alive, segment.count, *how)
             else:
                 tables = segment.hashes, segment.offsets, segment.postings, segment.alive
-                part = _grown(kernels.search, *tables, queries, radius)
+                part = _grown(len(queries), kernels.search, *tables, queries, radius)
             rows.append(part)
             keys.append(segment.keys[part[:, 1]])
-        part = _grown(kernels.scan, self._tail, self._tail_alive, self._count, queries, radius)
+        part = _grown(len(queries), kernels.scan, self._tail, self._tail_alive, self._count, *how)
         rows.append(part)
         keys.append(self._tail_keys[part[:, 1]])
         found = np.concatenate(rows)
@@ -258,10 +264,9 @@ class Index:
         _write(self._folder / "index.json", [msgspec.json.encode(self._manifest)])
 
 
-def _grown(kernel: object, *arguments: object) -> NDArray[np.int64]:
-    """A kernel's rows; asked again with room for all when there were more than expected."""
-    queries = arguments[-2]
-    out = np.empty((4096 + 4 * len(queries), 3), np.int64)  # type: ignore[arg-type]
+def _grown(queries: int, kernel: object, *arguments: object) -> NDArray[np.int64]:
+    """A kernel's rows; asked again with room for all when there were more than expected of so many queries."""
+    out = np.empty((ROOM + 4 * queries, 3), np.int64)
     found: int = kernel(*arguments, out)  # type: ignore[operator]
     if found > len(out):
         out = np.empty((found, 3), np.int64)

@@ -176,6 +176,19 @@ class Recorded:
         offsets = np.array([row[0] for row in rows], np.int64)
         return Recording(offsets, words, np.array([row[2] for row in rows], np.int64))
 
+    def stretches(self, no: int, spans: Iterable[tuple[float, float]]) -> Recording:
+        """A broadcast's fingerprints within any of these spans of offsets (ms), each once, in order of time."""
+        apart: list[list[int]] = []
+        for start, end in sorted((max(0, int(start)), int(end)) for start, end in spans):
+            if apart and start <= apart[-1][1] + 1:
+                apart[-1][1] = max(end, apart[-1][1])
+            else:
+                apart.append([start, end])
+        parts = [self.recording(no, start, end) for start, end in apart]
+        return Recording(
+            *(np.concatenate([getattr(part, name) for part in parts]) for name in Recording.__struct_fields__)
+        )
+
     def at_of(self, no: int, offset_ms: int) -> int:
         """The time (epoch ms) of an offset into a broadcast: the nearest frame's, and what lies between."""
         sql = "SELECT at, offset_ms FROM frames WHERE no = ? ORDER BY abs(offset_ms - ?) LIMIT 1"

@@ -1,13 +1,12 @@
 """Tracing: which broadcast of this installation a file was recorded from, and where in it.
 
 A clip is hashed in many variants (see ``variants``). A few of its pictures are looked up; what is near votes for a
-broadcast and an offset; the best are then compared with all pictures of the clip, at any speed within five percent.
+broadcast and an offset (``votes``); the best are then compared with all pictures of the clip (``placing``).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,37 +14,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upstander.captures import pictures as files
-from upstander.captures.bits import QUALITY, RADIUS, Words, distinct, mirrored
-from upstander.captures.index import Found
+from upstander.captures.bits import QUALITY, RADIUS, Words, mirrored
+from upstander.captures.index import Found, Index
 from upstander.captures.pictures import Picture, pdq_of
-from upstander.captures.recorded import OFFSET_BITS, Known, Recorded
+from upstander.captures.placing import MEAN, Placed, Stretch, placed, slack_of
+from upstander.captures.recorded import Known, Recorded
 from upstander.captures.variants import CROPS, Box, boxes, padded
+from upstander.captures.votes import Candidate, Hits, candidates
 
 #: Clips are traced in windows of so many seconds.
 WINDOW_S = 40.0
 #: So many pictures of a window are looked up, and up to so many bits away is near enough to vote.
-PROBES = 5
+PROBES = 3
 NEAR = 88
+#: They are chosen to lie so far apart within a second (ms), that one of them is near a frame of the broadcast in time.
+PHASE = 250
 #: So many (variant, broadcast, offset) are compared in full.
 COMPARED = 12
-#: Of so many nearest fingerprints each votes; and so many offsets of each are tried, in these steps (ms).
-MOST_VOTES = 20_000
-OFFSETS = 6
-STEPS = np.arange(-3000, 3001, 125)
-#: Speeds that are tried.
-SPEEDS = (1.0, *(round(1 + sign * step / 400, 4) for step in range(1, 21) for sign in (-1, 1)))
-#: The few that are tried first; when none of them is within so many bits of a trace, no other speed would be one.
-COARSE, HOPELESS = (1.0, 0.95, 0.975, 1.025, 1.05), 24.0
-#: At least so many frames of the broadcast are expected in a window; fewer count against it.
-MIN_FRAMES = 4
-#: A trace: mean distance at most this, and so many pictures that differ from each other by APART bits.
-MEAN = 76.0
-DISTINCT = 3
-APART = 16
 #: From so small a mean on nothing further is tried: after the index, and after what is near without a crop.
 SURE, GOOD = 30.0, 52.0
-#: What looks the same all the time proves little: then the pictures must be the same in nearly all bits.
-STILL_MEAN = 26.0
 
 
 class Variant(msgspec.Struct, frozen=True, gc=False):
@@ -65,7 +52,10 @@ class Variant(msgspec.Struct, frozen=True, gc=False):
 
 
 class Clip(msgspec.Struct, frozen=True, gc=False):
-    """A window of a file, hashed: offsets in ms (n,), and for each variant fingerprints (n, 4) and qualities (n,)."""
+    """A window of a file, hashed: offsets in ms (n,), and for each variant fingerprints (n, 4) and qualities (n,).
+
+    Variants come in pairs: after each that is not mirrored the same mirrored, whose fingerprints follow from its own.
+    """
 
     offsets: NDArray[np.int64]
     variants: tuple[Variant, ...]
@@ -146,149 +136,98 @@ def trace_clip(recorded: Recorded, clip: Clip) -> Trace | None:
 
     What is not cropped is mostly found by the index, or near it; only when it is not, every crop is looked for.
     """
+    best: _Best = None
+    for enough, hits in _searches(recorded.index(), clip):
+        best = _better(recorded, clip, candidates(hits, clip.offsets, COMPARED), best)
+        if best is not None and best[0].mean <= enough:
+            break
+    if best is None:
+        return None
+    place, candidate, known = best
+    return _told(clip, candidate.variant, known, place)
+
+
+def _searches(index: Index, clip: Clip) -> Iterator[tuple[float, Hits]]:
+    """What is near the clip's pictures, search after search, each with the mean that makes further ones needless."""
     order = _probes(clip)
     if not len(order):
-        return None
-    index = recorded.index()
-    crops = [variant.crop for variant in clip.variants]
-    plain = np.array([at for at, (rows, columns) in enumerate(crops) if rows == columns == 0], np.int64)
-    evenly = np.array([at for at, (rows, columns) in enumerate(crops) if rows == columns != 0], np.int64)
-    unevenly = np.array([at for at, (rows, columns) in enumerate(crops) if rows != columns], np.int64)
-    best: tuple[float, Trace] | None = None
-    # The more variants there are to look for, the fewer pictures of each: all is looked through for every one.
-    for chosen, radius, enough, probes in (
-        (plain, RADIUS, SURE, PROBES), (plain, NEAR, GOOD, PROBES), (evenly, NEAR, MEAN, 4), (unevenly, NEAR, MEAN, 3),
-    ):  # fmt: skip
-        some = order[np.linspace(0, len(order) - 1, min(probes, len(order))).astype(int)]
-        queries = clip.words[np.ix_(chosen, some)].reshape(-1, 4)
-        found = index.query(queries, radius) if radius <= RADIUS else index.scan(queries, radius)
-        one = _best(recorded, clip, _votes(clip, chosen, some, found))
-        if one is not None and (best is None or one[0] < best[0]):
-            best = one
-        if best is not None and best[0] <= enough:
-            break
-    return best[1] if best else None
+        return
+    # Only those as they are: the mirrored ones lie beside them.
+    crops = [variant.crop for variant in clip.variants[::2]]
+    plain = [2 * at for at, (rows, columns) in enumerate(crops) if rows == columns == 0]
+    evenly = [2 * at for at, (rows, columns) in enumerate(crops) if rows == columns != 0]
+    unevenly = [2 * at for at, (rows, columns) in enumerate(crops) if rows != columns]
+    asked = _asked(plain, order)
+    found = index.query(np.stack([clip.words[*asked.T], mirrored(clip.words[*asked.T])], axis=1), RADIUS)
+    yield SURE, _hits(asked, found)
+    yield GOOD, _hits(asked, index.scan(clip.words[*asked.T], NEAR, both=True))
+    # All is looked through once for both, but what is cropped evenly is tried first.
+    asked = _asked(evenly + unevenly, order)
+    hits = _hits(asked, index.scan(clip.words[*asked.T], NEAR, both=True))
+    for chosen in (evenly, unevenly):
+        among = np.isin(hits.variant // 2 * 2, chosen)
+        yield MEAN, Hits(hits.variant[among], hits.picture[among], hits.key[among], hits.distance[among])
 
 
-def _best(
-    recorded: Recorded, clip: Clip, candidates: list[tuple[tuple[int, int], list[float]]]
-) -> tuple[float, Trace] | None:
-    """The candidate that fits best when every picture is compared, and its mean distance."""
-    best: tuple[float, Trace] | None = None
-    span = int(clip.offsets[-1] - clip.offsets[0])
-    for (variant, no), deltas in candidates[:COMPARED]:
-        start = min(deltas) + clip.offsets[0] - 4000
-        end = max(deltas) + clip.offsets[0] + span * 1.06 + 4000
-        recording = recorded.recording(no, max(0, int(start)), int(end))
-        placed = _placed(clip, variant, recording.offsets, recording.words, deltas)
-        if placed is None or (best is not None and placed.mean >= best[0]):
+def _asked(variants: Sequence[int], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Each of the variants with each of the pictures: (n, 2)."""
+    return np.array([(variant, picture) for variant in variants for picture in order], np.int64).reshape(-1, 2)
+
+
+def _hits(asked: NDArray[np.int64], found: Found) -> Hits:
+    """What was found of (variant, picture), and of the variant after it, which is its mirrored one."""
+    pair, mirror = found.query // 2, found.query % 2
+    return Hits(asked[pair, 0] + mirror, asked[pair, 1], found.key, found.distance)
+
+
+_Best = tuple[Placed, Candidate, Known] | None
+
+
+def _better(recorded: Recorded, clip: Clip, some: Sequence[Candidate], best: _Best) -> _Best:
+    """The candidate that fits best when every picture is compared, if it fits better than the best so far."""
+    for candidate in some:
+        good = clip.quality[candidate.variant] >= QUALITY
+        if good.sum() < 2:
             continue
-        known = recorded.known(no)
-        if known is not None:
-            best = placed.mean, _told(clip, variant, known, placed)
+        own = Stretch(clip.offsets[good] - clip.offsets[0], clip.words[candidate.variant][good])
+        starts = [start + float(clip.offsets[0]) for start in candidate.starts]
+        reach = 4000 + slack_of(own.at)
+        spans = [(start - reach, start + float(own.at[-1]) * 1.06 + reach) for start in starts]
+        recording = recorded.stretches(candidate.no, spans)
+        one = placed(own, Stretch(recording.offsets, recording.words), starts, best[0].mean if best else np.inf)
+        known = recorded.known(candidate.no) if one else None
+        if one is not None and known is not None:
+            best = one, candidate, known
     return best
 
 
-class _Placed(msgspec.Struct, frozen=True):
-    """A place that fits: the mean distance, the offset of the window's first picture, the speed, how many frames of
-    the broadcast were compared, and where in the window the first and the last of them lie (ms)."""
-
-    mean: float
-    offset: float
-    speed: float
-    count: int
-    first: float
-    last: float
-
-
-def _votes(
-    clip: Clip, chosen: NDArray[np.int64], order: NDArray[np.int64], found: Found
-) -> list[tuple[tuple[int, int], list[float]]]:
-    """(variant, broadcast) with the offsets of the window's start that were voted for, best first.
-
-    Pictures that agree on an offset within some seconds add up, the nearer the more.
-    """
-    cells: dict[tuple[int, int, int], dict[int, int]] = defaultdict(dict)
-    for at in np.argsort(found.distance, kind="stable")[:MOST_VOTES]:
-        number, probe = divmod(int(found.query[at]), len(order))
-        key = int(found.key[at])
-        no, offset = key >> OFFSET_BITS, key & ((1 << OFFSET_BITS) - 1)
-        delta = offset - int(clip.offsets[order[probe]])
-        cells[int(chosen[number]), no, round(delta / 2000)].setdefault(probe, int(found.distance[at]))
-    weights: dict[tuple[int, int], list[tuple[float, int]]] = defaultdict(list)
-    for (variant, no, cell), probes in cells.items():
-        both = dict(cells.get((variant, no, cell + 1), {}))
-        for probe, bits in probes.items():
-            both[probe] = min(bits, both.get(probe, bits))
-        weights[variant, no].append((sum(128.0 - bits for bits in both.values()), cell))
-    ranked = []
-    for place, votes in weights.items():
-        votes.sort(reverse=True)
-        ranked.append((-votes[0][0], place, [2000.0 * cell + 1000 for _, cell in votes[:OFFSETS]]))
-    ranked.sort()
-    return [(place, deltas) for _, place, deltas in ranked]
-
-
 def _probes(clip: Clip) -> NDArray[np.int64]:
-    """Pictures to look up: of quality, and as different from each other as there are."""
+    """Pictures to look up: of quality, at different parts of a second, as different from each other as there are."""
     good = [int(at) for at in np.flatnonzero(clip.quality[0] >= QUALITY)]
     chosen = good[:1]
-    while len(chosen) < min(PROBES, len(good)):
-        apart = [min(_bits(clip.words[0, at], clip.words[0, other]) for other in chosen) for at in good]
-        if max(apart) == 0:
+    while good and len(chosen) < PROBES:
+        apart = {at: min(_bits(clip.words[0, at], clip.words[0, other]) for other in chosen) for at in good}
+        spread = [at for at in good if all(_phase(clip.offsets[at] - clip.offsets[other]) >= PHASE for other in chosen)]
+        # What is the same as one before tells nothing new, wherever in a second it lies.
+        most = max(spread, key=apart.__getitem__, default=good[0])
+        if not apart[most]:
+            most = max(good, key=apart.__getitem__)
+        if not apart[most]:
             break
-        chosen.append(good[int(np.argmax(apart))])
+        chosen.append(most)
     return np.array(sorted(chosen), np.int64)
+
+
+def _phase(between_ms: np.int64) -> int:
+    """How far two times are from being whole seconds apart (ms)."""
+    return min(int(between_ms) % 1000, int(-between_ms) % 1000)
 
 
 def _bits(left: Words, right: Words) -> int:
     return int(np.bitwise_count(left ^ right).sum())
 
 
-def _placed(
-    clip: Clip, variant: int, offsets: NDArray[np.int64], words: Words, deltas: Sequence[float]
-) -> _Placed | None:
-    """The best place and speed near these offsets: each frame of the broadcast is compared with the window's picture
-    that should be the same; ``None`` when none fits."""
-    good = clip.quality[variant] >= QUALITY
-    if not len(offsets) or good.sum() < 2:
-        return None
-    own, at = clip.words[variant][good], clip.offsets[good] - clip.offsets[0]
-    matrix = np.bitwise_count(own[:, None, :] ^ words[None]).sum(axis=2)
-    columns = np.arange(len(offsets))
-    gap = float(np.median(np.diff(at))) if len(at) > 1 else 1000.0
-    slack = max(gap * 0.75, 250.0)
-    starts = np.concatenate([delta + clip.offsets[0] + STEPS for delta in deltas])
-    best: tuple[float, float, float, NDArray[np.int64], NDArray[np.bool_]] | None = None
-    for round_of in (COARSE, SPEEDS) if at[-1] > 4000 else ((1.0,),):
-        if best is not None and best[0] > MEAN + HOPELESS:
-            return None
-        for speed in round_of:
-            # Where in the window each frame of the broadcast should be seen: starts x frames.
-            wanted = (offsets[None] - starts[:, None]) / speed
-            right = np.clip(np.searchsorted(at, wanted), 0, len(at) - 1)
-            left = np.maximum(right - 1, 0)
-            near = np.where(np.abs(at[right] - wanted) <= np.abs(at[left] - wanted), right, left)
-            lies = np.abs(at[near] - wanted) <= slack
-            count = lies.sum(axis=1)
-            bits = np.where(lies, matrix[near, columns[None]], 0).sum(axis=1)
-            # Frames that should be there and are not count as unlike; of two as good, the usual speed is likelier.
-            needed = np.maximum(count, MIN_FRAMES)
-            mean = (bits + (needed - count) * 128) / needed + abs(speed - 1) * 30
-            step = int(np.argmin(mean))
-            if best is None or mean[step] < best[0]:
-                best = float(mean[step]), float(starts[step]), float(speed), near[step], lies[step]
-    if best is None or not best[4].any():
-        return None
-    mean, start, speed, near, lies = best
-    seen = at[near[lies]]
-    differing = distinct(words[lies], APART)
-    if mean <= (MEAN if differing >= DISTINCT else STILL_MEAN):
-        return _Placed(mean, start, speed, int(lies.sum()), float(seen.min()), float(seen.max()))
-    return None
-
-
-def _told(clip: Clip, variant: int, known: Known, placed: _Placed) -> Trace:
+def _told(clip: Clip, variant: int, known: Known, placed: Placed) -> Trace:
     first, last = int(clip.offsets[0]), int(clip.offsets[-1])
     # What lies a step of the broadcast's frames from the window's ends is not known not to be of it.
     start, end = max(first, round(first + placed.first - 1000)), min(last, round(first + placed.last + 1000))
