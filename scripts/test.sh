@@ -5,6 +5,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# The patterns are compiled for this machine meanwhile, with all its cores: not by each process of the tests.
+.venv/bin/python -c "from upstander import runtime; runtime.current().detector()" &
+patterns=$!
+
 packages=(openssl nginx libnginx-mod-rtmp ffmpeg chromium fonts-dejavu-core prosody prosody-modules espeak-ng libchromaprint1 libseccomp2 srt-tools)
 if ! scripts/apt.sh "${packages[@]}"; then
   if [ "${CI:-}" = true ]; then
@@ -27,4 +31,5 @@ if ! scripts/pdq_vectors.sh; then
   fi
   echo "test: going on without the pictures of PDQ's test vectors; that test is skipped" >&2
 fi
+wait "$patterns"
 exec .venv/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --durations=40 --durations-min=5 "$@"

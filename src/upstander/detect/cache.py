@@ -5,10 +5,13 @@ What was not used for the longest goes when the folder grows too large.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,22 @@ def keep(path: Path, body: bytes) -> None:
         _tidy(path.parent, path)
     except OSError as error:
         log.debug("%s could not be kept: %s", path.name, error)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """While no other process makes something for the folder: several that start together do not all make the same."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = (folder / "lock").open("ab")
+    except OSError as error:
+        log.debug("%s cannot be locked: %s", folder, error)
+        yield
+        return
+    with file:
+        with suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _tidy(folder: Path, newest: Path) -> None:

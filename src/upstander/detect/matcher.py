@@ -6,12 +6,13 @@ import functools
 import importlib.metadata
 import logging
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import hyperscan
 import msgspec
 
-from upstander.detect.cache import keep, kept
+from upstander.detect.cache import alone, keep, kept
 from upstander.detect.fragments import OWN_LEAST
 from upstander.detect.normalise import Views, align
 from upstander.detect.packs import PackError, PackSet, Pattern
@@ -58,27 +59,36 @@ class Matcher:
         """``cache``: a folder in which the compiled database is kept, so that it need not be compiled again."""
         self.packs = packs
         self._found: list[int] = []
-        self._database = self._load(cache, "", list(range(len(packs.patterns))))
+        everything = list(range(len(packs.patterns)))
         #: Only what may be made of pieces: nearly every comment is read once more with what went before it.
         clear = [n for n, each in enumerate(packs.patterns) if each.strength >= OWN_LEAST and each.who != "host"]
-        self._clear = self._load(cache, f"-{OWN_LEAST}", clear)
+        parts = {"": everything, f"-{OWN_LEAST}": clear}
+        self._database, self._clear = self._load(parts, cache) if cache else map(self._compile, parts.values())
 
-    def _load(self, cache: Path | None, part: str, ids: list[int]) -> hyperscan.Database | None:
-        """The database of the patterns with these numbers; ``part`` names them in the cache."""
-        if not ids:
-            return None
-        if cache is None:
-            return self._compile(ids)
+    def _load(self, parts: dict[str, list[int]], cache: Path) -> list[hyperscan.Database | None]:
+        """The databases of the patterns with these numbers, from the cache or made; a part's key names it there."""
         # A database fits one Hyperscan build and one kind of processor; Hyperscan itself refuses any other.
-        path = cache / f"{self.packs.hash[:32]}{part}-{importlib.metadata.version('hyperscan')}.hsdb"
-        database = _read(path)
+        build = importlib.metadata.version("hyperscan")
+        paths = {part: cache / f"{self.packs.hash[:32]}{part}-{build}.hsdb" for part in parts}
+        found = {part: _read(paths[part]) for part, ids in parts.items() if ids}
+        if None in found.values():
+            with alone(cache), ThreadPoolExecutor(len(parts)) as pool:  # compiling lets go of the interpreter
+                made = pool.map(lambda part: self._read_or_compile(paths[part], parts[part]), found)
+                found = dict(zip(found, made, strict=True))
+        return [found.get(part) for part in parts]
+
+    def _read_or_compile(self, path: Path, ids: list[int]) -> hyperscan.Database | None:
+        database = _read(path)  # another process may have compiled it meanwhile
         if database is None:
-            log.info("%s patterns are compiled for this machine: once, it takes up to a minute", f"{len(ids):,}")
+            log.info("%s patterns are compiled for this machine: once, it takes a minute or two", f"{len(ids):,}")
             database = self._compile(ids)
-            keep(path, hyperscan.dumpb(database))
+            if database is not None:
+                keep(path, hyperscan.dumpb(database))
         return database
 
-    def _compile(self, ids: list[int]) -> hyperscan.Database:
+    def _compile(self, ids: list[int]) -> hyperscan.Database | None:
+        if not ids:
+            return None
         database = hyperscan.Database()
         expressions = [self.packs.patterns[number].expression.encode() for number in ids]
         try:
