@@ -79,7 +79,7 @@ def test_pattern_has_examples_enough_and_a_strength_in_range(pattern: Pattern) -
 def test_label_is_covered(language: str, label: str) -> None:
     patterns = of(language, label)
     assert {pattern.who for pattern in patterns} == {"viewer" if label in TACTICS else "host"}
-    assert 5 <= len(patterns) <= 9
+    assert 5 <= len(patterns) <= 22
     assert sum(len(pattern.fires) for pattern in patterns) >= 20
     assert sum(len(pattern.spares) for pattern in patterns) >= 15
 
@@ -90,7 +90,8 @@ def test_no_pack_has_a_label_of_another_source(language: str) -> None:
 
 
 def test_patterns_are_written_for_views_without_accents() -> None:
-    assert all(pattern.expression.isascii() and "".join(pattern.unless).isascii() for pattern in PATTERNS)
+    # What calls a pattern off is looked for in every view, so with accents too.
+    assert all(pattern.expression.isascii() for pattern in PATTERNS)
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,9 @@ MAX_CONTRAST = 0.5
 #: What a paraphrase may say at most, in nats: less than a clear pattern, for it is a guess. Alone it raises a notice
 #: for a child's broadcast, and none where the host's age is unknown.
 MAX_STRENGTH = 1.6
-#: And beside a clear pattern: less than the policy that ships takes for seen.
-MAX_BESIDE = 1.0
+#: And beside a pattern: less than the policy that ships takes for seen, and no more than a weak pattern lacks to a
+#: notice where the host's age is unknown.
+MAX_BESIDE = 0.7
 #: The ratio (nats) from which a tactic is reported that no pattern saw.
 LEAST = 4.5
 #: A tactic is no guess of its own when another is likelier by more than this (log odds; 4 is 50 to 1).

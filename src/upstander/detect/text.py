@@ -35,6 +35,8 @@ ASIDE = 0.4
 SETTLED = 3.2
 #: A pattern as strong as this is weighed down little, for the model can be talked out of one by what stands around it.
 STRONG = 2.6
+#: Beside a pattern as strong as this a guess counts less.
+HINT = 1.0
 #: A weak pattern that the model weighs down still says this much, and so does a guess beside a likelier one.
 LEAST = 0.1
 #: So many guesses at one line, the likeliest: what is harmful in one way resembles harm of every kind.
@@ -199,6 +201,7 @@ class TextDetector:
         # Benign words can be added to one phrase on purpose; where two clear patterns agree it has less of a say.
         clear = sum(signal.strength >= OWN_LEAST for signal in best.values())
         down = MAX_DOWN_AGREED if clear >= 2 else MAX_DOWN
+        most_guessed = MAX_BESIDE if any(signal.strength >= HINT for signal in best.values()) else MAX_STRENGTH
         guesses = 0
         for found in model.read(seen.plain, frozenset(best)):
             known = best.get(found.tactic)
@@ -214,7 +217,7 @@ class TextDetector:
             elif found.enough and guesses < MAX_GUESSES:
                 # Beside what is known a guess is mentioned: it makes no second tactic of which enough was seen. And
                 # beside a likelier guess it is only named.
-                strength = min(MAX_BESIDE if clear else MAX_STRENGTH, found.ratio) if not guesses else LEAST
+                strength = min(most_guessed, found.ratio) if not guesses else LEAST
                 strength += EVASION_BONUS if seen.hidden else 0.0
                 guesses += 1
                 note = f"{MEANING[found.tactic]} (a model's guess)"
