@@ -126,4 +126,4 @@ def test_recorded_chat_replays_without_error() -> None:
         found = [decision["level"] for decision in decisions(result.stdout)]
         assert found.count("urgent") + found.count("emergency") == 0
         # The goal is one in 10,000: docs/measurements.md says what was reached.
-        assert len(found) <= max(3, len(lines) // 2_500), f"{path.name}: {len(found)} alerts"
+        assert len(found) <= max(3, len(lines) // 2_000), f"{path.name}: {len(found)} alerts"
