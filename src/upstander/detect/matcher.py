@@ -71,10 +71,11 @@ class Matcher:
         build = importlib.metadata.version("hyperscan")
         paths = {part: cache / f"{self.packs.hash[:32]}{part}-{build}.hsdb" for part in parts}
         found = {part: _read(paths[part]) for part, ids in parts.items() if ids}
-        if None in found.values():
-            with alone(cache), ThreadPoolExecutor(len(parts)) as pool:  # compiling lets go of the interpreter
-                made = pool.map(lambda part: self._read_or_compile(paths[part], parts[part]), found)
-                found = dict(zip(found, made, strict=True))
+        missing = [part for part, database in found.items() if database is None]
+        if missing:
+            with alone(cache), ThreadPoolExecutor(len(missing)) as pool:  # compiling lets go of the interpreter
+                made = pool.map(lambda part: self._read_or_compile(paths[part], parts[part]), missing)
+                found |= zip(missing, made, strict=True)
         return [found.get(part) for part in parts]
 
     def _read_or_compile(self, path: Path, ids: list[int]) -> hyperscan.Database | None:

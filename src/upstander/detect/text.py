@@ -164,9 +164,8 @@ class TextDetector:
 
     def _guessed_of_pieces(self, model: ParaphraseModel, text: str, seen: Views, joins: list[Joined]) -> list[Signal]:
         """The model's guess at what no piece says alone: at all of one viewer's together, then at two viewers'."""
-        for joined in [joined for joined in joins if not joined.shared][-1:] + [
-            one for one in joins[-1:] if one.shared
-        ]:
+        # The last of a viewer's own is all of them together; after it comes the one with another viewer's, if any.
+        for joined in joins[-2:] if joins[-1].shared else joins[-1:]:
             if not model.doubtful(joined.text, least=SHARED_DOUBT if joined.shared else DOUBT):
                 continue
             if _guesses(model, seen.plain) or _guesses(model, joined.text[: joined.boundary - 1]):
